@@ -1,0 +1,138 @@
+"""What can be traded: grids, fees, margin and sessions. Pure values; nothing here reads a clock or a file."""
+
+import enum
+from bisect import bisect_right
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+NS = 1_000_000_000
+DAY_S = 86_400
+DAY_NS = DAY_S * NS
+
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+
+
+class AssetClass(enum.StrEnum):
+    EQUITY = "equity"
+    FX = "fx"
+    SPOT = "spot"
+    PERPETUAL = "perpetual"
+    FUTURE = "future"
+
+
+class PriceSource(enum.StrEnum):
+    """Which prices make an instrument's bars, marks and triggers."""
+
+    TRADE = "trade"
+    MID = "mid"
+
+
+class Session(Struct, frozen=True, forbid_unknown_fields=True):
+    """When an instrument trades, in local time of day. `open == close` means around the clock.
+
+    A session that closes before it opens ends on the next day (FX: 17:00 to 17:00). `days` are those on which a session
+    opens, Monday = 0. `utc_offsets` are the zone's transitions as (from_ns, offset_s), baked when the config is
+    resolved, so that the journal explains its own days and the pure half never reads a zone file.
+    """
+
+    timezone: str = "UTC"
+    open: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "00:00"
+    close: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "00:00"
+    days: tuple[Annotated[int, Meta(ge=0, le=6)], ...] = (0, 1, 2, 3, 4, 5, 6)
+    utc_offsets: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def open_s(self) -> int:
+        return _seconds_of(self.open)
+
+    @property
+    def length_s(self) -> int:
+        return (_seconds_of(self.close) - self.open_s - 1) % DAY_S + 1
+
+    def offset_s(self, ts_ns: int) -> int:
+        """Seconds that local time is ahead of UTC at `ts_ns`; 0 before the first transition."""
+        index = bisect_right(self.utc_offsets, ts_ns, key=lambda pair: pair[0]) - 1
+        return self.utc_offsets[index][1] if index >= 0 else 0
+
+    def bounds(self, ts_ns: int) -> tuple[int, int]:
+        """The session that last opened at or before `ts_ns`, on whatever weekday: (open_ns, close_ns)."""
+        local_s = ts_ns // NS + self.offset_s(ts_ns)
+        open_local_s = (local_s - self.open_s) // DAY_S * DAY_S + self.open_s
+        return self._utc_ns(open_local_s), self._utc_ns(open_local_s + self.length_s)
+
+    def is_open(self, ts_ns: int) -> bool:
+        open_ns, close_ns = self.bounds(ts_ns)
+        local_day = (open_ns // NS + self.offset_s(open_ns)) // DAY_S
+        return ts_ns < close_ns and (local_day + 3) % 7 in self.days  # 1970-01-01 was a Thursday
+
+    def _utc_ns(self, local_s: int) -> int:
+        guess_ns = (local_s - self.offset_s(local_s * NS)) * NS
+        return (local_s - self.offset_s(guess_ns)) * NS
+
+
+class Fees(Struct, frozen=True, forbid_unknown_fields=True):
+    """Commission of one fill: rate x notional + per_unit x quantity, at least `minimum`; in the instrument's currency."""
+
+    maker_rate: float = 0.0
+    taker_rate: float = 0.0
+    per_unit: NotNegative = 0.0
+    minimum: NotNegative = 0.0
+
+
+class Margin(Struct, frozen=True, forbid_unknown_fields=True):
+    """Fractions of notional. 1.0 means paid in full."""
+
+    initial_rate: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    maintenance_rate: Annotated[float, Meta(ge=0, le=1)] = 0.0
+
+
+class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
+    """One tradable thing, named VENUE:SYMBOL. Prices sit on `tick_size`, quantities on `lot_size`."""
+
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+:[^\s:]+$")]
+    asset_class: AssetClass
+    tick_size: Positive
+    lot_size: Positive
+    currency: Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,9}$")]
+    multiplier: Positive = 1.0
+    fees: Fees = Fees()
+    margin: Margin = Margin()
+    session: Session = Session()
+    price_source: PriceSource = PriceSource.TRADE
+    negative_prices: bool = False
+
+    @property
+    def venue(self) -> str:
+        return self.id.partition(":")[0]
+
+    @property
+    def symbol(self) -> str:
+        return self.id.partition(":")[2]
+
+
+class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """One account per currency. Money is a whole number of `unit`: "0.000001" makes the balance count millionths."""
+
+    currency: Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,9}$")]
+    balance: Annotated[str, Meta(pattern=r"^\d+(\.\d+)?$")]
+    unit: Annotated[str, Meta(pattern=r"^(1|0\.0*1)$")] = "0.000001"
+
+    @property
+    def units_per_one(self) -> int:
+        return 10 ** len(self.unit.partition(".")[2])
+
+    @property
+    def balance_units(self) -> int:
+        """Raises ValueError where the balance is finer than the unit."""
+        whole, _, fraction = self.balance.partition(".")
+        places = len(self.unit.partition(".")[2])
+        if len(fraction.rstrip("0")) > places:
+            raise ValueError(f"balance {self.balance} is finer than the unit {self.unit}")
+        return int(whole + fraction[:places].ljust(places, "0"))
+
+
+def _seconds_of(clock: str) -> int:
+    hours, minutes = clock.split(":")
+    return int(hours) * 3600 + int(minutes) * 60
