@@ -1,0 +1,17 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def realdata() -> Path:
+    """The recorded market data, which is not part of the project."""
+    folder = Path(os.environ.get("TRADINGD_REALDATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no recorded market data at {folder}; set TRADINGD_REALDATA")
+    return folder
