@@ -1,0 +1,129 @@
+"""Calling compiled steps by address, so that any number of different strategies run inside one kernel.
+
+A step is a C function of four pointers: its state, the closed bar, its parameters and what it wants. An address carries
+no type, so a kernel that calls it is compiled once, cached on disk, and never sees which strategies there are.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from tradingd.columns import I64, BarArray
+from tradingd.kernels.compile import kernel
+
+# What a strategy wants after a bar. It persists from bar to bar. stop and take_profit are prices, NaN for none.
+OUT = np.dtype([("target", "<f8"), ("confidence", "<f8"), ("stop", "<f8"), ("take_profit", "<f8")], align=True)
+
+# What a strategy wants (own), what is left of it after its exits (final), and the side on which an exit fired: -1.0 or
+# 1.0 until the strategy leaves that side, 0.0 while none holds. Plain bytes, so it belongs into snapshots.
+WISH = np.dtype([("own", OUT), ("final", OUT), ("exited_side", "<f8")], align=True)
+
+Array = np.ndarray[Any, Any]
+Typed = Callable[[Callable[..., Any]], Callable[..., Any]]
+code_generator: Typed = intrinsic
+
+
+def new_wishes(count: int) -> Array:
+    """`count` fresh WISH records: target 0, confidence 1, no stop, no take profit."""
+    wishes = np.zeros(count, WISH)
+    for name in ("own", "final"):
+        wishes[name]["confidence"] = 1.0
+        wishes[name]["stop"] = np.nan
+        wishes[name]["take_profit"] = np.nan
+    return wishes
+
+
+@code_generator
+def call_step(_typing: Any, address: Any, state: Any, bar: Any, params: Any, out: Any) -> Any:
+    """Calls the step at `address` with four pointers, all as int64."""
+
+    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        pointer = ir.IntType(8).as_pointer()
+        step = builder.inttoptr(args[0], ir.FunctionType(pointer, [pointer] * 4).as_pointer())
+        builder.call(step, [builder.inttoptr(arg, pointer) for arg in args[1:]])
+        return context.get_dummy_value()
+
+    return types.void(*(types.int64,) * 5), codegen
+
+
+@code_generator
+def address_of(_typing: Any, record: Any) -> Any:
+    """Address of a record that lives in an array; the array has to outlive every use of it."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.ptrtoint(args[0], ir.IntType(64))
+
+    return types.int64(record), codegen
+
+
+@kernel
+def run_steps(address: int, state: int, bars: BarArray, params: int, out: Array, outs: Array) -> None:
+    """Steps one strategy over `bars`: `out` (1,) of OUT goes in and comes back, `outs` gets it after each bar."""
+    for i in range(len(bars)):
+        call_step(address, state, address_of(bars[i]), params, address_of(out[0]))
+        copy_out(out[0], outs[i])
+
+
+@kernel
+def copy_out(source: Any, target: Any) -> None:
+    target.target = source.target
+    target.confidence = source.confidence
+    target.stop = source.stop
+    target.take_profit = source.take_profit
+
+
+@kernel
+def step_wish(steps: I64, bar: int, wish: Any) -> bool:
+    """One closed bar for a strategy and its exits; `wish.final` is what counts. Returns what `apply_exits` returns.
+
+    steps  (1 + exits, 3): the addresses of step, state and parameters; the strategy first, its exits after it, in order
+    bar    address of the BAR
+    wish   a WISH record
+    """
+    call_step(steps[0, 0], steps[0, 1], bar, steps[0, 2], address_of(wish.own))
+    lawful: bool = apply_exits(steps[1:], bar, wish)
+    return lawful
+
+
+@kernel
+def apply_exits(exits: I64, bar: int, wish: Any) -> bool:
+    """`wish.final` from `wish.own`: each exit overrides what the ones before it left.
+
+    Once an exit has set the target to 0 it stays 0, which the exits see, until the strategy itself leaves that side:
+    its own target becomes 0 or changes sign. No exposure has no stop and no take profit.
+
+    False, and a target of 0, where the outcome is not allowed: NaN, a target outside of [-1, 1], a confidence outside
+    of [0, 1]. A strategy that does so has a bug.
+    """
+    own = wish.own
+    final = wish.final
+    copy_out(own, final)
+    side = np.sign(own.target)
+    if wish.exited_side == side and side != 0.0:
+        final.target = 0.0
+    for i in range(len(exits)):
+        call_step(exits[i, 0], exits[i, 1], bar, exits[i, 2], address_of(final))
+    lawful: bool = -1.0 <= final.target <= 1.0 and 0.0 <= final.confidence <= 1.0
+    if not lawful or final.target == 0.0:
+        final.target = 0.0
+        final.stop = np.nan
+        final.take_profit = np.nan
+    wish.exited_side = side if lawful and final.target == 0.0 else 0.0
+    return lawful
+
+
+@kernel
+def run_wishes(steps: I64, bars: BarArray, wish: Array, outs: Array) -> int:
+    """Steps a strategy and its exits over `bars`: `wish` (1,) of WISH goes in and comes back, `outs` gets the finals.
+
+    Returns the number of bars stepped: fewer than given where the strategy wanted what is not allowed on the next one.
+    """
+    for i in range(len(bars)):
+        if not step_wish(steps, address_of(bars[i]), wish[0]):
+            return i
+        copy_out(wish[0].final, outs[i])
+    return len(bars)
