@@ -1,0 +1,1 @@
+"""Binance spot and USD-M futures: the frames of their public streams."""

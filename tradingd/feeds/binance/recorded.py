@@ -1,0 +1,56 @@
+"""Recorded Binance frames: files of `<receive time, ns> <frame>` lines, merged by receive time."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tradingd.feeds.binance.chunk import frame_rejection
+from tradingd.feeds.binance.parse import FrameParser
+from tradingd.feeds.binance.sequence import IdSequence
+from tradingd.feeds.checks import faults_of, price_floors
+from tradingd.feeds.feed import RowFeed
+from tradingd.feeds.merge import merge
+from tradingd.feeds.reading import FileDamagedError, check_readable, line_chunks
+from tradingd.feeds.rows import Rows
+from tradingd.feeds.settings import BinanceRecordedSettings
+from tradingd.instruments import Instrument
+
+
+def recorded_feed(
+    settings: BinanceRecordedSettings, source: int, instruments: Sequence[Instrument], base_dir: Path
+) -> RowFeed:
+    """Raises FeedConfigError where a file is missing, empty or unreadable."""
+    paths = [base_dir / file.path for file in settings.files]
+    for path in paths:
+        check_readable(path, settings.name)
+    indexes = {instrument.id: index for index, instrument in enumerate(instruments)}
+    floors = price_floors(instruments)
+
+    def rows(_resume_after: int) -> tuple[int, Iterator[Rows]]:
+        parsers = [
+            FrameParser(file=number, venue=file.venue, symbol=file.symbol, instruments=indexes)
+            for number, file in enumerate(settings.files)
+        ]
+        files = [_file_rows(path, parser) for path, parser in zip(paths, parsers, strict=True)]
+        ids = IdSequence(settings.name)
+        merged = merge(files, rows_ahead=settings.batch_rows)
+        return 0, (_with_faults_rejected(ids.checked(piece), floors) for piece in merged)
+
+    return RowFeed(settings.name, source, settings.batch_rows, rows, [path.name for path in paths])
+
+
+def _with_faults_rejected(rows: Rows, floors: npt.NDArray[np.float64]) -> Rows:
+    """After the ids were looked at: the id of a trade that makes no sense is not missing."""
+    faults = faults_of(rows.columns, floors)
+    payloads = rows.columns["payload"]
+    return rows.rejecting({row: frame_rejection(payloads[row], reason) for row, reason in faults.items()})
+
+
+def _file_rows(path: Path, parser: FrameParser) -> Iterator[Rows]:
+    try:
+        for lines in line_chunks(path):
+            yield parser.parse(lines)
+    except FileDamagedError as damage:
+        yield parser.damaged(str(damage))

@@ -1,0 +1,102 @@
+"""The one feed class: any source of rows, made into batches of items a chunk ahead of who takes them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import TypeVar
+
+from tradingd.events import FeedState, FeedStatus, Input
+from tradingd.feeds.contract import Item
+from tradingd.feeds.report import Report
+from tradingd.feeds.rows import Rows, items_of
+
+T = TypeVar("T")
+
+# From the resume cursor to (rows skipped already, rows from there on): a source may skip what it need not read again.
+RowSource = Callable[[int], tuple[int, Iterator[Rows]]]
+
+
+class RowFeed:
+    """A finite feed. `files` names the files that rows point into; reading and parsing happen in a thread."""
+
+    def __init__(self, name: str, source: int, batch_rows: int, rows: RowSource, files: Sequence[str] = ()) -> None:
+        self.name = name
+        self._source = source
+        self._batch_rows = batch_rows
+        self._rows = rows
+        self._files = files
+
+    async def batches(self, resume_after: int) -> AsyncIterator[list[Item]]:
+        async for items in one_ahead(self.items(resume_after)):
+            yield items
+
+    def items(self, resume_after: int) -> Iterator[list[Item]]:
+        """The same without asyncio."""
+        return _Run(self.name, self._source, self._files, resume_after).items(
+            *self._rows(resume_after), batch_rows=self._batch_rows
+        )
+
+
+class _Run:
+    """One pass over a feed."""
+
+    def __init__(self, name: str, source: int, files: Sequence[str], resume_after: int) -> None:
+        self._name = name
+        self._source = source
+        self._files = files
+        self._resume_after = resume_after
+        self._ts_ns = 0
+        self._report = Report()
+
+    def items(self, skipped: int, pieces: Iterator[Rows], *, batch_rows: int) -> Iterator[list[Item]]:
+        connected = False
+        for rows in pieces:
+            start = min(max(self._resume_after - skipped, 0), len(rows))
+            skipped += start
+            if start == len(rows):
+                self._ts_ns = _last_ns(rows, self._ts_ns)
+                continue
+            if not connected:
+                connected = True
+                self._ts_ns = int(rows.columns["ts_received_ns"][start])
+                yield [self._connected()]
+            for first in range(start, len(rows), batch_rows):
+                yield self._batch(rows.slice(first, min(first + batch_rows, len(rows))))
+        if not connected:
+            yield [self._connected()]
+        yield from self._end(missing=self._resume_after - skipped)
+
+    def _batch(self, rows: Rows) -> list[Item]:
+        self._ts_ns = _last_ns(rows, self._ts_ns)
+        self._report.add(rows)
+        return items_of(rows, self._name, self._source, self._files)
+
+    def _connected(self) -> Input:
+        detail = f"resumed after {self._resume_after} rows" if self._resume_after else ""
+        return self._status(FeedState.CONNECTED, detail)
+
+    def _end(self, missing: int) -> Iterator[list[Item]]:
+        if missing > 0:
+            text = (
+                f"the journal holds {missing} rows more than there are now: were the feed's files or settings changed?"
+            )
+            yield [self._status(FeedState.DISCONNECTED, text)]
+        yield [self._status(FeedState.DONE, self._report.text())]
+
+    def _status(self, state: FeedState, detail: str) -> Input:
+        body = FeedStatus(feed=self._name, state=state, detail=detail)
+        return Input(ts_event_ns=self._ts_ns, ts_received_ns=self._ts_ns, source=self._name, body=body)
+
+
+def _last_ns(rows: Rows, otherwise: int) -> int:
+    return int(rows.columns["ts_received_ns"][-1]) if len(rows) else otherwise
+
+
+async def one_ahead(iterator: Iterator[T]) -> AsyncIterator[T]:
+    """The iterator run in a thread, its next value made while the last one is used."""
+    coming = asyncio.create_task(asyncio.to_thread(next, iterator, None))
+    try:
+        while (value := await coming) is not None:
+            coming = asyncio.create_task(asyncio.to_thread(next, iterator, None))
+            yield value
+    finally:
+        coming.cancel()

@@ -1,0 +1,1 @@
+"""Tick files of any vendor, by a mapping of their columns."""
