@@ -1,0 +1,132 @@
+"""What the rules look at, and how much is at stake: equity, exposure, margin."""
+
+import math
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from msgspec import Struct
+
+from tradingd.events import OrderRequested, OrdStatus
+from tradingd.grid import grid_of
+from tradingd.instruments import Instrument
+from tradingd.kernels.market import Market
+from tradingd.kernels.posting import checked, notional_units
+from tradingd.reducers.ledger import Ledger, Order
+from tradingd.risk.settings import RiskSettings
+
+
+class Watermark(Struct):
+    """Equity of one currency that losses are counted from, in units of money."""
+
+    day_ns: int  # start of the UTC day
+    day_start: int
+    peak: int
+
+
+class RiskState(Struct):
+    """By currency. Kept with the memory of the core."""
+
+    watermarks: dict[str, Watermark] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class RiskContext:
+    """All that a rule may know, at core time `now_ns`."""
+
+    now_ns: int
+    instruments: Sequence[Instrument]
+    ledger: Ledger
+    settings: RiskSettings
+    market: Market
+    state: RiskState
+
+    def limit(self, rule: str) -> float | None:
+        """The limit of a rule: what an operator changed it to, or what the settings say."""
+        changed = self.ledger.limits
+        value: float | None = changed[rule] if rule in changed else getattr(self.settings, rule)
+        return value
+
+    def mark(self, instrument: int) -> float:
+        """NaN where no price is known yet."""
+        return float(self.market.last[instrument])
+
+    def lots_of(self, order: OrderRequested) -> int:
+        return grid_of(self.instruments[order.instrument].lot_size).nearest(order.quantity)
+
+    def units(self, instrument: int, lots: int, price: float) -> int:
+        """Money units of `lots` at `price`, signed as the lots. Raises OverflowError."""
+        return value_units(self.ledger, self.instruments[instrument], lots, price)
+
+    def equity(self, currency: str) -> int:
+        return equity(self.ledger, self.instruments, self.market, currency)
+
+    def floored_equity(self, currency: str) -> int:
+        """What limits are fractions of: equity, or nothing where it is negative."""
+        return max(self.equity(currency), 0)
+
+    def of_currency(self, currency: str) -> Iterator[int]:
+        """Indices of the instruments that are settled in `currency`."""
+        return (index for index, instrument in enumerate(self.instruments) if instrument.currency == currency)
+
+
+def value_units(ledger: Ledger, instrument: Instrument, lots: int, price: float) -> int:
+    """Money units of `lots` at `price`, signed as the lots. Raises OverflowError."""
+    per_one = ledger.accounts[instrument.currency].units_per_one
+    return checked(notional_units(price, grid_of(instrument.lot_size).value(lots), instrument.multiplier, per_one))
+
+
+def equity(ledger: Ledger, instruments: Sequence[Instrument], market: Market, currency: str) -> int:
+    """Balance + value of the positions at their marks - their cost, in units. Without a mark a position counts at cost."""
+    total = ledger.accounts[currency].balance
+    for index, position in ledger.positions.items():
+        mark = float(market.last[index])
+        if instruments[index].currency == currency and position.lots and not math.isnan(mark):
+            total += value_units(ledger, instruments[index], position.lots, mark) - position.cost
+    return total
+
+
+def working(ledger: Ledger, instrument: int) -> Iterator[Order]:
+    """Open orders that can add exposure. What is in doubt counts as if it were open."""
+    return (
+        order
+        for order in ledger.orders.values()
+        if order.request.instrument == instrument and not order.request.reduce_only
+    )
+
+
+def worst_lots(context: RiskContext, instrument: int) -> tuple[int, int]:
+    """(lowest, highest) position that working orders can lead to, in signed lots."""
+    lots = context.ledger.lots(instrument)
+    sells = sum(o.leaves_lots for o in working(context.ledger, instrument) if o.request.side.sign < 0)
+    buys = sum(o.leaves_lots for o in working(context.ledger, instrument) if o.request.side.sign > 0)
+    return lots - sells, lots + buys
+
+
+def worst_lots_with(context: RiskContext, order: OrderRequested) -> tuple[int, int]:
+    """(lowest, highest) position in the order's instrument once it works too."""
+    low, high = worst_lots(context, order.instrument)
+    lots = 0 if order.reduce_only else context.lots_of(order)
+    return (low, high + lots) if order.side.sign > 0 else (low - lots, high)
+
+
+def is_reducing(context: RiskContext, order: OrderRequested) -> bool:
+    """Whether the order can only bring the position nearer to zero, whatever else works fills first."""
+    if order.reduce_only:
+        return True
+    position = context.ledger.lots(order.instrument)
+    low, high = worst_lots_with(context, order)
+    return low >= 0 < position if order.side.sign < 0 else high <= 0 > position
+
+
+def exposure_units(context: RiskContext, instrument: int, lots: int) -> int:
+    """|lots| at the mark, 0 where no mark is known: the gate refuses new orders there anyway."""
+    mark = context.mark(instrument)
+    return 0 if math.isnan(mark) else abs(context.units(instrument, lots, mark))
+
+
+def has_doubt(ledger: Ledger, instrument: int) -> bool:
+    return any(
+        order.status is OrdStatus.IN_DOUBT and order.request.instrument == instrument
+        for order in ledger.orders.values()
+    )

@@ -1,0 +1,112 @@
+"""What is watched besides orders: losses that halt, and margin that liquidates. Times are core time, days are UTC."""
+
+from tradingd.events import Halted, OrderRequested, OrdType, Side, TimeInForce
+from tradingd.grid import grid_of
+from tradingd.instruments import DAY_NS
+from tradingd.risk.context import RiskContext, Watermark, exposure_units
+
+LIQUIDATION = "liquidation"
+
+
+def next_roll_ns(now_ns: int) -> int:
+    """Core time at which the next UTC day starts."""
+    return now_ns // DAY_NS * DAY_NS + DAY_NS
+
+
+def roll(context: RiskContext) -> None:
+    """Notes the equity of every currency: a new day starts from it, a new peak is remembered."""
+    day_ns = context.now_ns // DAY_NS * DAY_NS
+    for currency in context.ledger.accounts:
+        units = context.equity(currency)
+        mark = context.state.watermarks.setdefault(currency, Watermark(day_ns, units, units))
+        if mark.day_ns < day_ns:
+            mark.day_ns, mark.day_start = day_ns, units
+        mark.peak = max(mark.peak, units)
+
+
+def rebase(context: RiskContext) -> None:
+    """Counts losses from now on: what a human who resumes has accepted, else the same loss would halt again."""
+    context.state.watermarks.clear()
+    roll(context)
+
+
+def daily_loss_of(context: RiskContext, currency: str) -> float:
+    """Fraction of the day's first equity that is lost; 0 before the first `roll`."""
+    mark = context.state.watermarks.get(currency)
+    return _lost(mark.day_start, context.equity(currency)) if mark else 0.0
+
+
+def drawdown_of(context: RiskContext, currency: str) -> float:
+    """Fraction of the peak equity that is lost; 0 before the first `roll`."""
+    mark = context.state.watermarks.get(currency)
+    return _lost(mark.peak, context.equity(currency)) if mark else 0.0
+
+
+def breaches(context: RiskContext) -> list[Halted]:
+    """Halts that are due and not latched yet, at most one per rule."""
+    halts = []
+    for rule, loss_of in (("daily_loss", daily_loss_of), ("drawdown", drawdown_of)):
+        limit = context.limit(rule)
+        if limit is None or rule in context.ledger.halts:
+            continue
+        losses = [(loss_of(context, currency), currency) for currency in context.ledger.accounts]
+        worst, currency = max(losses)
+        if worst >= limit:
+            text = f"{rule.replace('_', ' ')} of {worst:.2%} in {currency} has reached {limit:.2%}"
+            halts.append(Halted(rule=rule, text=text))
+    return halts
+
+
+def maintenance_required(context: RiskContext, currency: str) -> int:
+    """Maintenance margin of the positions in `currency`, in units, rounded up per position."""
+    return sum(
+        -int(-_exposure(context, index) * context.instruments[index].margin.maintenance_rate // 1)
+        for index in context.of_currency(currency)
+    )
+
+
+def liquidation_orders(context: RiskContext) -> list[OrderRequested]:
+    """Orders that close every position of each currency whose equity is below its maintenance margin."""
+    return [
+        order
+        for currency in context.ledger.accounts
+        if context.equity(currency) < maintenance_required(context, currency)
+        for index in context.of_currency(currency)
+        for order in closing_orders(context, index, LIQUIDATION)
+    ]
+
+
+def closing_orders(context: RiskContext, instrument: int, reason: str) -> list[OrderRequested]:
+    """A reducing market order for the whole position, without its ClOrdID; none where flat or already on its way."""
+    lots = context.ledger.lots(instrument)
+    if lots == 0 or _is_closing(context, instrument):
+        return []
+    return [
+        OrderRequested(
+            cl_ord_id="",
+            instrument=instrument,
+            side=Side.SELL if lots > 0 else Side.BUY,
+            quantity=grid_of(context.instruments[instrument].lot_size).value(abs(lots)),
+            ord_type=OrdType.MARKET,
+            time_in_force=TimeInForce.GTC,
+            reduce_only=True,
+            reason=reason,
+        )
+    ]
+
+
+def _is_closing(context: RiskContext, instrument: int) -> bool:
+    return any(
+        order.request.instrument == instrument
+        and order.request.reduce_only
+        and order.request.ord_type is OrdType.MARKET
+        for order in context.ledger.orders.values()
+    )
+
+
+def _exposure(context: RiskContext, instrument: int) -> int:
+    return exposure_units(context, instrument, context.ledger.lots(instrument))
+
+
+def _lost(before: int, now: int) -> float:
+    return (before - now) / before if before > 0 else 0.0

@@ -1,0 +1,81 @@
+"""From a target exposure to lots, and from lots to an order: risk alone knows both."""
+
+from tradingd.events import Decision, OrderRequested, OrdType, Side, TimeInForce
+from tradingd.grid import grid_of
+from tradingd.risk.context import RiskContext, exposure_units, working, worst_lots
+
+
+def target_lots(context: RiskContext, decision: Decision, allocation: float = 1.0) -> int:
+    """Signed lots that the decision's target stands for, floored to whole lots towards zero.
+
+    With a stop and `risk_per_trade`: equity x allocation x |target| x risk_per_trade / (|price - stop| x multiplier),
+    the size that loses that part of the equity at the stop. Else the size whose notional is equity x allocation x
+    |target|. Capped by max_leverage and by the initial margin that other instruments leave free. 0 at a price of 0.
+    """
+    price = abs(decision.price)
+    stake = _equity(context, decision.instrument) * allocation * abs(decision.target)
+    at_risk = _price_at_risk(context, decision)
+    wanted = stake * (context.settings.risk_per_trade or 0.0) / at_risk if at_risk else stake / price if price else 0.0
+    dearest = max(price, abs(context.mark(decision.instrument)))  # the gate will look at the mark
+    quantity = min(wanted, _affordable(context, decision.instrument) / dearest if dearest else 0.0)
+    instrument = context.instruments[decision.instrument]
+    lots = grid_of(instrument.lot_size).floor(quantity / instrument.multiplier)
+    return lots if decision.target > 0 else -lots
+
+
+def order_for(context: RiskContext, decision: Decision, allocation: float = 1.0) -> OrderRequested | None:
+    """The market order, without its ClOrdID, that leads from the position and what already works to the target.
+
+    Where it opens exposure it has the decision's stop and take profit as its bracket. None where nothing is to do.
+    """
+    now = context.ledger.lots(decision.instrument)
+    target = target_lots(context, decision, allocation)
+    change = target - now - _on_the_way(context, decision.instrument)
+    if change == 0:
+        return None
+    opens = abs(target) > abs(now) or target * now < 0
+    ticks = grid_of(context.instruments[decision.instrument].tick_size)
+    return OrderRequested(
+        cl_ord_id="",
+        instrument=decision.instrument,
+        side=Side.BUY if change > 0 else Side.SELL,
+        quantity=grid_of(context.instruments[decision.instrument].lot_size).value(abs(change)),
+        ord_type=OrdType.MARKET,
+        time_in_force=TimeInForce.GTC,
+        stop_loss=ticks.value(ticks.nearest(decision.stop)) if opens and decision.stop is not None else None,
+        take_profit=(
+            ticks.value(ticks.nearest(decision.take_profit)) if opens and decision.take_profit is not None else None
+        ),
+    )
+
+
+def _equity(context: RiskContext, instrument: int) -> float:
+    """Equity of the instrument's currency in whole money; nothing where it is negative."""
+    currency = context.instruments[instrument].currency
+    return context.floored_equity(currency) / context.ledger.accounts[currency].units_per_one
+
+
+def _price_at_risk(context: RiskContext, decision: Decision) -> float:
+    """What one unit loses at the stop; 0 where the size does not depend on it."""
+    if decision.stop is None or context.settings.risk_per_trade is None:
+        return 0.0
+    return abs(decision.price - decision.stop)
+
+
+def _affordable(context: RiskContext, instrument: int) -> float:
+    """Notional that leverage and free initial margin allow in this instrument, in whole money."""
+    traded = context.instruments[instrument]
+    equity = _equity(context, instrument)
+    gross = margin = 0.0
+    for index in context.of_currency(traded.currency):
+        if index != instrument:
+            units = exposure_units(context, index, max(abs(lots) for lots in worst_lots(context, index)))
+            exposure = units / context.ledger.accounts[traded.currency].units_per_one
+            gross += exposure
+            margin += exposure * context.instruments[index].margin.initial_rate
+    by_leverage = context.settings.max_leverage * equity - gross
+    return max(min(by_leverage, (equity - margin) / traded.margin.initial_rate), 0.0)
+
+
+def _on_the_way(context: RiskContext, instrument: int) -> int:
+    return sum(order.leaves_lots * order.request.side.sign for order in working(context.ledger, instrument))

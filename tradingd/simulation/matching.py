@@ -1,0 +1,44 @@
+"""At which price an order trades with an offer. Pure: nothing is filled here."""
+
+from tradingd.events import OrdType
+from tradingd.instruments import PriceSource
+from tradingd.kernels.market import Market
+from tradingd.simulation.offers import Offer
+from tradingd.simulation.state import Listing, VenueOrder
+
+
+def reached(order: VenueOrder, price: float) -> bool:
+    """Whether `price` is at or beyond the trigger of a stop; an unknown price is not."""
+    return order.stop_px is not None and order.sign * price >= order.sign * order.stop_px
+
+
+def trigger_price(order: VenueOrder, market: Market, listing: Listing) -> float:
+    """What wakes the order's stop on arrival: the last trade, or the opposite quote where prices are mids."""
+    if listing.instrument.price_source is PriceSource.TRADE:
+        return float(market.last[order.instrument])
+    return float((market.ask if order.sign > 0 else market.bid)[order.instrument])
+
+
+def crosses(order: VenueOrder, price: float) -> bool:
+    """Whether the order would trade at `price`: within the limit, or without one."""
+    return order.price is None or order.sign * price <= order.sign * order.price
+
+
+def is_maker(order: VenueOrder) -> bool:
+    """A limit order rests after its first opportunity."""
+    return order.ord_type is OrdType.LIMIT and order.waited
+
+
+def price_of(order: VenueOrder, offer: Offer, listing: Listing, slippage_ticks: int) -> float:
+    """Makers trade at their own limit, marketable limits at the better price, all others at the worse of the offer and
+    the opposite quote, plus slippage. On the tick grid, rounded against the order."""
+    if order.price is not None:
+        return order.price if order.waited else _on_grid(order, offer.price, listing, 0)
+    worse = offer.quote if order.sign * offer.quote > order.sign * offer.price else offer.price
+    return _on_grid(order, worse, listing, slippage_ticks)
+
+
+def _on_grid(order: VenueOrder, price: float, listing: Listing, slippage_ticks: int) -> float:
+    grid = listing.ticks
+    ticks = grid.ceil(price) + slippage_ticks if order.sign > 0 else grid.floor(price) - slippage_ticks
+    return grid.value(ticks if listing.instrument.negative_prices else max(ticks, 1))

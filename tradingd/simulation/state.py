@@ -1,0 +1,103 @@
+"""What the simulated venue knows: orders on their way and working, its own positions, what it took of the quotes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from tradingd.events import OrderRequested, OrdType, TimeInForce
+from tradingd.grid import Grid, grid_of
+from tradingd.instruments import AccountSettings, Instrument
+from tradingd.simulation.settings import SimulationSettings
+
+NEVER_NS = 2**63 - 1
+
+
+class VenueOrder(Struct):
+    """An order as the venue sees it. `lots` are those still to fill; `sign` is 1 for a buy, -1 for a sell.
+
+    triggered   a stop that has become a market order
+    waited      it has had its first opportunity to trade: what is left of a limit order is a maker now
+    """
+
+    cl_ord_id: str
+    instrument: int
+    sign: int
+    ord_type: OrdType
+    time_in_force: TimeInForce
+    total_lots: int
+    lots: int
+    price: float | None
+    stop_px: float | None
+    reduce_only: bool
+    parent: str | None
+    expires_ns: int = NEVER_NS
+    triggered: bool = False
+    waited: bool = False
+
+    @property
+    def sleeps(self) -> bool:
+        """A stop that waits for its trigger."""
+        return self.ord_type is OrdType.STOP and not self.triggered
+
+
+class Pending(Struct, frozen=True):
+    """On its way to the venue: an order, or the wish to cancel the one named."""
+
+    due_ns: int
+    order: OrderRequested | None = None
+    cancel: str = ""
+
+
+class Taken(Struct):
+    """Lots that our orders took of a quote, which lasts as long as its price and size are told."""
+
+    price: float
+    size: float
+    lots: int
+
+
+class VenueState(Struct):
+    settings: SimulationSettings = SimulationSettings()
+    pending: list[Pending] = []  # in the order of submission
+    working: dict[str, VenueOrder] = {}  # in the order of arrival
+    lots: dict[int, int] = {}  # position by instrument
+    bids_taken: dict[int, Taken] = {}
+    asks_taken: dict[int, Taken] = {}
+    trades: int = 0
+
+    def reducible_lots(self, order: VenueOrder) -> int:
+        """Lots by which the order could bring the position towards zero."""
+        return max(0, -order.sign * self.lots.get(order.instrument, 0))
+
+
+class Tick(NamedTuple):
+    """One row of ticks as `columns.TickBatch` has it, at core time `now_ns`."""
+
+    kind: int
+    flags: int
+    price: float
+    size: float
+    ask_price: float
+    ask_size: float
+    now_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An instrument with what it takes to trade it: its grids and the money unit of its account."""
+
+    instrument: Instrument
+    ticks: Grid
+    lots: Grid
+    units_per_one: int
+
+
+def listings(instruments: Sequence[Instrument], accounts: Sequence[AccountSettings]) -> tuple[Listing, ...]:
+    """By instrument index. Raises KeyError where an instrument's currency has no account."""
+    units = {account.currency: account.units_per_one for account in accounts}
+    return tuple(
+        Listing(i, ticks=grid_of(i.tick_size), lots=grid_of(i.lot_size), units_per_one=units[i.currency])
+        for i in instruments
+    )

@@ -1,0 +1,222 @@
+"""The simulated venue: orders in, the venue's reports out. Pure; its clock is core time; docs/simulation.md has the rules.
+
+`due_ns` and `touch_levels` tell the caller when something has to be looked at; `on_time` goes before `on_tick`.
+"""
+
+from collections.abc import Sequence
+
+from tradingd.columns import FRAME, INELIGIBLE
+from tradingd.commands import Approved
+from tradingd.events import (
+    AnyBody,
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    OrderRequested,
+    Side,
+    TimeInForce,
+)
+from tradingd.kernels.market import Market
+from tradingd.kernels.posting import checked, fee_units, notional_units
+from tradingd.simulation import offers
+from tradingd.simulation.matching import crosses, is_maker, price_of, reached, trigger_price
+from tradingd.simulation.offers import Offer
+from tradingd.simulation.state import NEVER_NS, Listing, Pending, Tick, VenueOrder, VenueState
+
+MS_NS = 1_000_000
+INFINITY = float("inf")
+Facts = list[AnyBody]
+Listings = Sequence[Listing]
+
+
+def submit(state: VenueState, approved: Approved, now_ns: int, *, latency_ns: int | None = None) -> None:
+    """Sends an order: it arrives `latency_ns` later, by default the settings' latency, and never at the same moment."""
+    latency = round(state.settings.latency_ms * MS_NS) if latency_ns is None else latency_ns
+    state.pending.append(Pending(now_ns + max(latency, 1), order=approved.order))
+
+
+def cancel(state: VenueState, cl_ord_id: str, now_ns: int) -> None:
+    """Sends a cancel. Where it comes too late, the venue says nothing: the order's end has been told already."""
+    latency = round(state.settings.cancel_latency_ms * MS_NS)
+    state.pending.append(Pending(now_ns + max(latency, 1), cancel=cl_ord_id))
+
+
+def due_ns(state: VenueState) -> int:
+    """Core time of the next arrival or DAY expiry; NEVER_NS when there is none."""
+    arrivals = (pending.due_ns for pending in state.pending)
+    expiries = (order.expires_ns for order in state.working.values())
+    return min(min(arrivals, default=NEVER_NS), min(expiries, default=NEVER_NS))
+
+
+def on_time(state: VenueState, now_ns: int, market: Market, listings: Listings) -> Facts:
+    """What falls due up to `now_ns`, in the order of its time: expiries, then arrivals against the book in `market`."""
+    facts: Facts = []
+    while (due := due_ns(state)) <= now_ns:
+        facts += _expire(state, due) or _arrive(state, due, market, listings)
+    return facts
+
+
+def on_tick(state: VenueState, instrument: int, tick: Tick, market: Market, listings: Listings) -> Facts:
+    """Matches working orders against one trade or quote, in the order of their arrival. Ineligible ticks and ticks
+    outside of the session fill nothing. `market` may hold the tick already or not."""
+    listing = listings[instrument]
+    if tick.kind == FRAME or tick.flags & INELIGIBLE or not listing.instrument.session.is_open(tick.now_ns):
+        return []
+    by_sign = offers.of_tick(state, instrument, tick, market, listing)
+    facts: Facts = []
+    for order in [order for order in state.working.values() if order.instrument == instrument]:
+        offer = by_sign.get(order.sign)
+        if offer and order.cl_ord_id in state.working:
+            facts += _meet(state, order, offer, listing)
+    return facts
+
+
+def touch_levels(state: VenueState, instrument: int) -> tuple[float, float]:
+    """(low, high): a tick of which any price (of the trade, of the bid, of the ask) is <= low or >= high may matter.
+
+    (inf, -inf): every tick does; (-inf, inf): none does.
+    """
+    low, high = -INFINITY, INFINITY
+    for order in state.working.values():
+        if order.instrument != instrument:
+            continue
+        level = order.stop_px if order.sleeps else order.price if is_maker(order) else None
+        if level is None:
+            return INFINITY, -INFINITY
+        if order.sleeps == (order.sign > 0):
+            high = min(high, level)
+        else:
+            low = max(low, level)
+    return low, high
+
+
+def _expire(state: VenueState, due: int) -> Facts:
+    expired = [order.cl_ord_id for order in state.working.values() if order.expires_ns == due]
+    for cl_ord_id in expired:
+        del state.working[cl_ord_id]
+    return [OrderExpired(cl_ord_id, "end of the session") for cl_ord_id in expired]
+
+
+def _arrive(state: VenueState, due: int, market: Market, listings: Listings) -> Facts:
+    index = next(i for i, pending in enumerate(state.pending) if pending.due_ns == due)
+    pending = state.pending.pop(index)
+    if pending.order is None:
+        return _cancel(state, pending.cancel, "as requested")
+    return _admit(state, pending.order, due, market, listings[pending.order.instrument])
+
+
+def _admit(state: VenueState, request: OrderRequested, due: int, market: Market, listing: Listing) -> Facts:
+    order = _order(request, listing)
+    session = listing.instrument.session
+    if order.time_in_force is TimeInForce.DAY:
+        if not session.is_open(due):
+            return [OrderRejected(order.cl_ord_id, "a day order outside of the session")]
+        order.expires_ns = session.bounds(due)[1]
+    if order.reduce_only and not state.reducible_lots(order):
+        return [OrderRejected(order.cl_ord_id, "nothing to reduce")]
+    state.working[order.cl_ord_id] = order
+    facts: Facts = [OrderAccepted(order.cl_ord_id)]
+    if session.is_open(due):
+        order.triggered = reached(order, trigger_price(order, market, listing))
+        offer = offers.of_book(state, order.instrument, order.sign, market, listing)
+        facts += _meet(state, order, offer, listing) if offer else []
+    return facts
+
+
+def _order(request: OrderRequested, listing: Listing) -> VenueOrder:
+    lots = listing.lots.nearest(request.quantity)
+    return VenueOrder(
+        cl_ord_id=request.cl_ord_id,
+        instrument=request.instrument,
+        sign=request.side.sign,
+        ord_type=request.ord_type,
+        time_in_force=request.time_in_force,
+        total_lots=lots,
+        lots=lots,
+        price=request.price,
+        stop_px=request.stop_px,
+        reduce_only=request.reduce_only,
+        parent=request.parent,
+    )
+
+
+def _meet(state: VenueState, order: VenueOrder, offer: Offer, listing: Listing) -> Facts:
+    """One opportunity to trade."""
+    if order.sleeps:
+        order.triggered = offer.triggers and reached(order, offer.price)
+        if not order.triggered:
+            return []
+    facts: Facts = []
+    lots = min(order.lots, offer.lots, state.reducible_lots(order) if order.reduce_only else order.lots)
+    if lots > 0 and crosses(order, offer.price):
+        facts = _fill(state, order, offer, lots, listing)
+    order.waited = True
+    if order.time_in_force is TimeInForce.IOC:
+        facts += _cancel(state, order.cl_ord_id, "not filled at once")
+    return facts
+
+
+def _fill(state: VenueState, order: VenueOrder, offer: Offer, lots: int, listing: Listing) -> Facts:
+    price = price_of(order, offer, listing, state.settings.slippage_ticks)
+    offer.take(order.instrument, lots)
+    order.lots -= lots
+    state.lots[order.instrument] = state.lots.get(order.instrument, 0) + order.sign * lots
+    state.trades += 1
+    if order.lots == 0:
+        del state.working[order.cl_ord_id]
+    quantity = listing.lots.value(lots)
+    filled = OrderFilled(
+        cl_ord_id=order.cl_ord_id,
+        instrument=order.instrument,
+        side=Side.BUY if order.sign > 0 else Side.SELL,
+        last_qty=quantity,
+        last_px=price,
+        cum_qty=listing.lots.value(order.total_lots - order.lots),
+        leaves_qty=listing.lots.value(order.lots),
+        fee=_fee(listing, price, quantity, is_maker(order)),
+        trade_id=f"T{state.trades}",
+        maker=is_maker(order),
+    )
+    return [filled, *_consequences(state, order)]
+
+
+def _fee(listing: Listing, price: float, quantity: float, maker: bool) -> int:
+    fees, unit = listing.instrument.fees, listing.units_per_one
+    notional = checked(notional_units(price, quantity, listing.instrument.multiplier, unit))
+    rate = fees.maker_rate if maker else fees.taker_rate
+    return checked(fee_units(notional, quantity, rate, fees.per_unit, fees.minimum, unit))
+
+
+def _consequences(state: VenueState, filled: VenueOrder) -> Facts:
+    """What a fill ends: the rest of the entry that it exits, the other leg, and what has nothing left to reduce."""
+    facts: Facts = []
+    if filled.parent:
+        facts += _cancel(state, filled.parent, "its exit has traded")
+    if filled.parent and filled.lots == 0:
+        for leg in _legs(state, filled.parent):
+            facts += _cancel(state, leg, "the other leg has filled")
+    useless = [
+        order.cl_ord_id
+        for order in state.working.values()
+        if order.instrument == filled.instrument and order.reduce_only and not state.reducible_lots(order)
+    ]
+    for cl_ord_id in useless:
+        facts += _cancel(state, cl_ord_id, "nothing left to reduce")
+    return facts
+
+
+def _legs(state: VenueState, parent: str) -> list[str]:
+    working = [order.cl_ord_id for order in state.working.values() if order.parent == parent]
+    arriving = [pending.order for pending in state.pending if pending.order]
+    return working + [order.cl_ord_id for order in arriving if order.parent == parent]
+
+
+def _cancel(state: VenueState, cl_ord_id: str, text: str) -> Facts:
+    """Ends an order that works or is still on its way; says nothing where there is no such order."""
+    arriving = [pending for pending in state.pending if pending.order and pending.order.cl_ord_id == cl_ord_id]
+    if state.working.pop(cl_ord_id, None) is None and not arriving:
+        return []
+    state.pending = [pending for pending in state.pending if pending not in arriving]
+    return [OrderCanceled(cl_ord_id, text)]
