@@ -7,7 +7,7 @@ from typing import TypeVar
 from tradingd.events import FeedState, FeedStatus, Input
 from tradingd.feeds.contract import Item
 from tradingd.feeds.report import Report
-from tradingd.feeds.rows import Rows, items_of
+from tradingd.feeds.rows import Rows, items_of, rebatched
 
 T = TypeVar("T")
 
@@ -45,25 +45,30 @@ class _Run:
         self._files = files
         self._resume_after = resume_after
         self._ts_ns = 0
+        self._missing = 0
         self._report = Report()
 
     def items(self, skipped: int, pieces: Iterator[Rows], *, batch_rows: int) -> Iterator[list[Item]]:
-        connected = False
-        for rows in pieces:
-            start = min(max(self._resume_after - skipped, 0), len(rows))
-            skipped += start
-            if start == len(rows):
-                self._ts_ns = _last_ns(rows, self._ts_ns)
-                continue
-            if not connected:
-                connected = True
-                self._ts_ns = int(rows.columns["ts_received_ns"][start])
-                yield [self._connected()]
-            for first in range(start, len(rows), batch_rows):
-                yield self._batch(rows.slice(first, min(first + batch_rows, len(rows))))
-        if not connected:
+        batches = rebatched(self._remaining(skipped, pieces), batch_rows)
+        first = next(batches, None)
+        if first is None:
             yield [self._connected()]
-        yield from self._end(missing=self._resume_after - skipped)
+        else:
+            self._ts_ns = int(first.columns["ts_received_ns"][0])
+            yield [self._connected(), *self._batch(first)]
+            yield from map(self._batch, batches)
+        yield from self._end()
+
+    def _remaining(self, skipped: int, pieces: Iterator[Rows]) -> Iterator[Rows]:
+        """Rows after the resume cursor."""
+        self._missing = self._resume_after - skipped
+        for rows in pieces:
+            start = min(max(self._missing, 0), len(rows))
+            self._missing -= start
+            if start < len(rows):
+                yield rows.slice(start, len(rows))
+            else:
+                self._ts_ns = _last_ns(rows, self._ts_ns)
 
     def _batch(self, rows: Rows) -> list[Item]:
         self._ts_ns = _last_ns(rows, self._ts_ns)
@@ -74,11 +79,9 @@ class _Run:
         detail = f"resumed after {self._resume_after} rows" if self._resume_after else ""
         return self._status(FeedState.CONNECTED, detail)
 
-    def _end(self, missing: int) -> Iterator[list[Item]]:
-        if missing > 0:
-            text = (
-                f"the journal holds {missing} rows more than there are now: were the feed's files or settings changed?"
-            )
+    def _end(self) -> Iterator[list[Item]]:
+        if self._missing > 0:
+            text = f"the journal holds {self._missing} more rows than there are: were the files or settings changed?"
             yield [self._status(FeedState.DISCONNECTED, text)]
         yield [self._status(FeedState.DONE, self._report.text())]
 

@@ -48,10 +48,10 @@ class PacedFeed:
             due, rest = play.split(rest)
             if due is not None:
                 yield due
+            elif play.is_quiet():
+                yield play.clock_advanced()
             if rest is not None:
                 await self._sleep(play.wait_s(rest))
-                if play.is_quiet():
-                    yield play.clock_advanced()
 
 
 class _Play:
@@ -62,16 +62,17 @@ class _Play:
         self._speed = speed
         self._clock_s = clock_s
         self._first_ns: int | None = None
+        self._now_ns = 0
         self._first_s = self._spoke_s = clock_s()
 
     def split(self, item: Item) -> tuple[Item | None, Item | None]:
         """What is due of the item, and what is not yet."""
-        now_ns = self._now_ns(item)
+        self._advance(item)
         if isinstance(item, Input):
-            late = _is_end(item) or item.ts_received_ns <= now_ns
-            parts: tuple[Item | None, Item | None] = (item, None) if late else (None, item)
+            due = _is_end(item) or item.ts_received_ns <= self._now_ns
+            parts: tuple[Item | None, Item | None] = (item, None) if due else (None, item)
         else:
-            parts = _split(item, now_ns)
+            parts = _split(item, self._now_ns)
         if parts[0] is not None:
             self._spoke_s = self._clock_s()
         return parts
@@ -86,17 +87,13 @@ class _Play:
 
     def clock_advanced(self) -> Input:
         self._spoke_s = self._clock_s()
-        now_ns = self._recording_ns()
-        return Input(ts_event_ns=now_ns, ts_received_ns=now_ns, source=self._name, body=ClockAdvanced())
+        return Input(ts_event_ns=self._now_ns, ts_received_ns=self._now_ns, source=self._name, body=ClockAdvanced())
 
-    def _now_ns(self, item: Item) -> int:
+    def _advance(self, item: Item) -> None:
         if self._first_ns is None:
             self._first_ns = _first_ns(item)
             self._first_s = self._clock_s()
-        return self._recording_ns()
-
-    def _recording_ns(self) -> int:
-        return (self._first_ns or 0) + int((self._clock_s() - self._first_s) * self._speed * NS)
+        self._now_ns = self._first_ns + int((self._clock_s() - self._first_s) * self._speed * NS)
 
 
 def _split(ticks: TickBatch, now_ns: int) -> tuple[TickBatch | None, TickBatch | None]:

@@ -3,7 +3,7 @@
 Merging, sequence checks and resuming then all work on plain arrays, and only `items_of` knows about inputs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
@@ -16,6 +16,7 @@ from tradingd.feeds.contract import Item
 
 REJECTED = 0  # kind of a row that could not become a tick
 TEXT_CHARS_MAX = 200
+UNKNOWN_NS = -1
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -81,6 +82,32 @@ def concat_rows(parts: Sequence[Rows]) -> Rows:
         {start + row: what for start, part in zip(starts, parts, strict=False) for row, what in part.rejected.items()},
         {start + row: gap for start, part in zip(starts, parts, strict=False) for row, gap in part.gaps.items()},
     )
+
+
+def rebatched(pieces: Iterable[Rows], rows: int) -> Iterator[Rows]:
+    """The same rows in pieces of exactly `rows`, but for the last one."""
+    held: list[Rows] = []
+    for piece in pieces:
+        held.append(piece)
+        if sum(map(len, held)) >= rows:
+            whole = concat_rows(held)
+            full = len(whole) - len(whole) % rows
+            for start in range(0, full, rows):
+                yield whole.slice(start, start + rows)
+            held = [whole.slice(full, len(whole))]
+    if sum(map(len, held)):
+        yield concat_rows(held)
+
+
+def filled_times(times: I64, last_ns: int | None) -> I64:
+    """Unknown times (UNKNOWN_NS) replaced by the last one known; before any was, by the first that is."""
+    known = times != UNKNOWN_NS
+    if known.all():
+        return times
+    if last_ns is None:
+        last_ns = int(times[known][0]) if known.any() else 0
+    newest = np.maximum.accumulate(np.where(known, np.arange(len(times)), -1))
+    return np.where(newest < 0, last_ns, times[newest])
 
 
 def items_of(rows: Rows, feed: str, source: int, files: Sequence[str]) -> list[Item]:

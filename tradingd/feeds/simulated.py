@@ -17,7 +17,7 @@ import numpy as np
 from tradingd.columns import AGGRESSOR_BUY, AGGRESSOR_SELL, F64, I64, QUOTE, TRADE
 from tradingd.feeds.contract import FeedConfigError
 from tradingd.feeds.feed import RowFeed
-from tradingd.feeds.rows import Columns, Rows, concat_rows, empty_columns
+from tradingd.feeds.rows import Columns, Rows, empty_columns
 from tradingd.feeds.settings import SimulatedSettings
 from tradingd.instruments import DAY_S, NS, Instrument
 
@@ -34,16 +34,9 @@ def simulated_feed(settings: SimulatedSettings, source: int, instruments: Sequen
 
     def rows(resume_after: int) -> tuple[int, Iterator[Rows]]:
         first = max(resume_after - 1, 0) // market.block_rows
-        return first * market.block_rows, _glued(market, first, settings.batch_rows)
+        return first * market.block_rows, map(market.block, range(first, market.blocks))
 
     return RowFeed(settings.name, source, settings.batch_rows, rows)
-
-
-def _glued(market: "SimulatedMarket", first: int, batch_rows: int) -> Iterator[Rows]:
-    """Blocks in pieces of about `batch_rows`."""
-    step = max(1, batch_rows // market.block_rows)
-    for block in range(first, market.blocks, step):
-        yield concat_rows([market.block(b) for b in range(block, min(block + step, market.blocks))])
 
 
 class SimulatedMarket:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from tradingd.feeds.binance.chunk import UNKNOWN, Chunk
+from tradingd.feeds.binance.chunk import Chunk
 from tradingd.feeds.binance.frames import Envelope
 from tradingd.feeds.binance.streams import (
     RefusedStream,
@@ -45,7 +45,7 @@ class FrameParser:
         self._streams: dict[str, Stream] = {}
         self._first_line_of: dict[str, int] = {}  # by symbol
         self._lines = 0
-        self._last_ns = UNKNOWN
+        self._last_ns: int | None = None
 
     def parse(self, lines: Sequence[bytes]) -> Rows:
         """One row per line. Whether values make sense is not looked at here."""
