@@ -1,0 +1,102 @@
+"""Recomputes the digest chain from the tables alone."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from tradingd.journal import database
+from tradingd.journal.database import Connection
+from tradingd.journal.digest import CommitRow, Encoded, next_digest
+from tradingd.journal.errors import JournalDamaged
+from tradingd.journal.tables import Tables
+
+CHUNK_ROWS = 200_000
+
+
+class ChainPoint(NamedTuple):
+    """The chain after a commit; commit_no and last_seq are 0 before the first."""
+
+    commit_no: int
+    last_seq: int
+    digest: bytes
+
+
+class Fault(NamedTuple):
+    """The first thing in a stretch of the chain that is not as it was committed."""
+
+    commit_no: int
+    position: str
+    what: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"commit {self.commit_no}, {self.position}: {self.what}: expected {self.expected}, found {self.found}"
+
+
+def chunks(rows: Sequence[CommitRow], limit: int = CHUNK_ROWS) -> Iterator[list[CommitRow]]:
+    """Runs of commits of about `limit` rows together, at least one commit each."""
+    chunk: list[CommitRow] = []
+    size = 0
+    for row in rows:
+        if chunk and size + sum(row.counts) > limit:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(row)
+        size += sum(row.counts)
+    if chunk:
+        yield chunk
+
+
+def check_chain(connection: Connection, start: ChainPoint, where: str, *, to_seq: int | None = None) -> ChainPoint:
+    """The chain's end. Raises JournalDamaged at the first fault."""
+    rows = database.read_commits(connection, start.last_seq + 1)
+    end, fault = follow(connection, start, rows if to_seq is None else [row for row in rows if row.last_seq <= to_seq])
+    if fault is not None:
+        raise JournalDamaged(f"{where} is damaged: {fault}; keep the folder as it is and restore a copy")
+    return end
+
+
+def follow(connection: Connection, start: ChainPoint, rows: Sequence[CommitRow]) -> tuple[ChainPoint, Fault | None]:
+    """Recomputes the digests of `rows`; stops at the first fault."""
+    end = start
+    for chunk in chunks(rows):
+        tables = database.read_tables(connection, chunk[0].first_seq, chunk[-1].last_seq)
+        end, fault = _follow_chunk(tables, end, chunk)
+        if fault is not None:
+            return end, fault
+    return end, None
+
+
+def _follow_chunk(tables: Tables, end: ChainPoint, chunk: list[CommitRow]) -> tuple[ChainPoint, Fault | None]:
+    encoded = Encoded(tables)
+    starts = tables.offsets([row.first_seq for row in chunk]).tolist()
+    stops = tables.offsets([row.last_seq + 1 for row in chunk]).tolist()
+    for row, start, stop in zip(chunk, starts, stops, strict=True):
+        fault = _order_fault(end, row) or _count_fault(row, start, stop)
+        if fault is not None:
+            return end, fault
+        digest = next_digest(end.digest, row, encoded.part(start, stop))
+        if digest != row.digest:
+            return end, Fault(row.commit_no, _span(row), "digest", row.digest.hex(), digest.hex())
+        end = ChainPoint(row.commit_no, row.last_seq, digest)
+    return end, None
+
+
+def _order_fault(end: ChainPoint, row: CommitRow) -> Fault | None:
+    if row.commit_no != end.commit_no + 1:
+        return Fault(end.commit_no + 1, f"seq {end.last_seq + 1}", "commit number", str(end.commit_no + 1), str(row[0]))
+    if row.first_seq != end.last_seq + 1:
+        return Fault(row.commit_no, _span(row), "first seq", str(end.last_seq + 1), str(row.first_seq))
+    return None
+
+
+def _count_fault(row: CommitRow, start: Sequence[int], stop: Sequence[int]) -> Fault | None:
+    found = tuple(last - first for first, last in zip(start, stop, strict=True))
+    for table, expected, count in zip(("ticks", "frames", "bars", "facts"), row.counts, found, strict=True):
+        if count != expected:
+            return Fault(row.commit_no, _span(row), f"rows in {table}", str(expected), str(count))
+    return None
+
+
+def _span(row: CommitRow) -> str:
+    return f"seq {row.first_seq} to {row.last_seq}"

@@ -1,0 +1,99 @@
+"""One commit: a batch of inputs and the facts that they caused, made durable together or not at all."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tradingd.columns import BAR, FRAME, I64, BarArray, TickBatch
+from tradingd.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class BarRows:
+    """Bars with their positions, in (seq, n) order; `rows` is of `columns.BAR`. Bars are facts, so n >= 1."""
+
+    seq: I64
+    n: I64
+    rows: BarArray
+
+    def __len__(self) -> int:
+        return len(self.seq)
+
+
+NO_BARS = BarRows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, BAR))
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """first_seq, last_seq   the inputs covered, at least one; consecutive commits are contiguous
+    ticks    (seq of the first row, batch), ascending; the rows of a batch have consecutive seqs
+    events   inputs that are no ticks (n = 0) and facts (n >= 1), in (seq, n) order
+    bars     closed bars, facts too
+    """
+
+    first_seq: int
+    last_seq: int
+    ticks: tuple[tuple[int, TickBatch], ...] = ()
+    events: tuple[Event, ...] = ()
+    bars: BarRows = NO_BARS
+
+
+def check(commit: Commit) -> None:
+    """Raises ValueError unless every seq is exactly one input and all facts stand in order at inputs of the commit."""
+    _check_inputs(commit)
+    _check_frames(commit)
+    _ascending(commit, "events", np.array([(event.seq, event.n) for event in commit.events], np.int64).reshape(-1, 2))
+    _ascending(commit, "bars", np.column_stack((commit.bars.seq, commit.bars.n)))
+    _check_bars(commit)
+
+
+def _check_inputs(commit: Commit) -> None:
+    rows = commit.last_seq - commit.first_seq + 1
+    if commit.first_seq < 1 or rows < 1:
+        raise ValueError(f"a commit covers at least one input, not seq {commit.first_seq} to {commit.last_seq}")
+    next_seq = commit.first_seq
+    for first, end in sorted(_input_ranges(commit)):
+        if first != next_seq:
+            raise ValueError(f"seq {min(first, next_seq)} has {'no' if first > next_seq else 'more than one'} input")
+        next_seq = end
+    if next_seq != commit.last_seq + 1:
+        raise ValueError(f"inputs end at seq {next_seq - 1}, the commit at {commit.last_seq}")
+
+
+def _input_ranges(commit: Commit) -> Iterator[tuple[int, int]]:
+    yield from ((first, first + len(batch)) for first, batch in commit.ticks if len(batch))
+    yield from ((event.seq, event.seq + 1) for event in commit.events if event.n == 0)
+
+
+def _check_frames(commit: Commit) -> None:
+    for first, batch in commit.ticks:
+        rows = int(np.count_nonzero(batch.kind == FRAME))
+        if rows != len(batch.frames):
+            raise ValueError(f"batch at seq {first} has {rows} rows of kind FRAME and {len(batch.frames)} payloads")
+    starts = [first for first, _ in commit.ticks]
+    if starts != sorted(starts):
+        raise ValueError("tick batches are not in seq order")
+
+
+def _ascending(commit: Commit, what: str, positions: I64) -> None:
+    if not len(positions):
+        return
+    seq, n = positions[:, 0], positions[:, 1]
+    if seq[0] < commit.first_seq or seq[-1] > commit.last_seq or n.min() < 0:
+        raise ValueError(f"{what} stand outside of seq {commit.first_seq} to {commit.last_seq}")
+    later = (seq[1:] > seq[:-1]) | ((seq[1:] == seq[:-1]) & (n[1:] > n[:-1]))
+    if not later.all():
+        at = int(np.argmin(later)) + 1
+        raise ValueError(f"{what} are not in order at ({seq[at]}, {n[at]})")
+
+
+def _check_bars(commit: Commit) -> None:
+    if not len(commit.bars):
+        return
+    if commit.bars.n.min() < 1:
+        raise ValueError("a bar is a fact and has n >= 1")
+    bars = set(zip(commit.bars.seq.tolist(), commit.bars.n.tolist(), strict=True))
+    for event in commit.events:
+        if (event.seq, event.n) in bars:
+            raise ValueError(f"a bar and a {type(event.body).__name__} share the position ({event.seq}, {event.n})")

@@ -1,0 +1,144 @@
+"""DuckDB as the journal uses it: pinned settings, columns in, columns out, no pyarrow."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from tradingd.columns import BAR, TICK_COLUMNS
+from tradingd.journal.commit import BarRows
+from tradingd.journal.digest import CommitRow
+from tradingd.journal.settings import JournalSettings
+from tradingd.journal.tables import BAR_FLOATS, TICK_FLOATS, Tables
+
+Connection = duckdb.DuckDBPyConnection
+
+OFFLINE: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+NEVER = "1TB"
+
+FRAME_SCHEMA = {"seq": pl.Int64, "payload": pl.Binary}
+FACT_SCHEMA = {
+    "seq": pl.Int64,
+    "n": pl.Int32,
+    "ts_event_ns": pl.Int64,
+    "ts_received_ns": pl.Int64,
+    "source": pl.String,
+    "type": pl.String,
+    "instrument": pl.UInt16,
+    "cl_ord_id": pl.String,
+    "payload": pl.String,
+}
+_TICK_SELECT = ", ".join(
+    f"coalesce({name}, 'NaN'::DOUBLE) AS {name}" if name in TICK_FLOATS else name
+    for name in ("seq", "source", *TICK_COLUMNS)
+).replace("venue_id", "coalesce(venue_id, -1) AS venue_id")
+_BAR_SELECT = "seq, n, instrument, timeframe, ts_open_ns AS ts_open, ts_close_ns AS ts_close, trades, " + ", ".join(
+    f"coalesce({name}, 'NaN'::DOUBLE) AS {name}" for name in BAR_FLOATS
+)
+
+
+class ArrowStream:
+    """A frame or relation seen only through the Arrow C stream, which needs no pyarrow on either side."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._data.__arrow_c_stream__(requested_schema)
+
+
+def open_writable(path: Path, settings: JournalSettings) -> Connection:
+    """The one connection that writes a segment. Checkpoints happen only when they are asked for."""
+    connection = duckdb.connect(
+        path, config=OFFLINE | {"threads": settings.threads, "memory_limit": f"{settings.memory_mb}MB"}
+    )
+    connection.execute(f"SET wal_autocheckpoint = '{NEVER}'")
+    connection.execute(f"SET auto_checkpoint_skip_wal_threshold = {10**15}")
+    return connection
+
+
+def open_read_only(path: Path, settings: JournalSettings) -> Connection:
+    """A segment for reading: it can reach no other file, and nothing can be changed."""
+    config = OFFLINE | {
+        "threads": settings.threads,
+        "memory_limit": f"{settings.memory_mb}MB",
+        "enable_external_access": False,
+        "lock_configuration": True,
+    }
+    return duckdb.connect(path, read_only=True, config=config)
+
+
+def frame_of(connection: Connection, query: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
+    return pl.DataFrame(ArrowStream(connection.sql(query, params=list(parameters))))
+
+
+# --- rows in ----------------------------------------------------------------------------------------------------------
+
+
+def insert(connection: Connection, tables: Tables, row: CommitRow) -> None:
+    """One transaction; durable when this returns. DuckDB reads a dict of arrays by name, and NaN in them as NULL."""
+    connection.execute("BEGIN")
+    if row.ticks:
+        _insert(connection, "ticks", "* REPLACE (nullif(venue_id, -1) AS venue_id)", dict(tables.ticks))
+    if row.frames:
+        frames = pl.DataFrame({"seq": tables.frame_seq, "payload": tables.frames}, schema=FRAME_SCHEMA)
+        _insert(connection, "frames", "*", ArrowStream(frames))
+    if row.bars:
+        _insert(connection, "bars", "*", _bar_columns(tables.bars))
+    if row.facts:
+        facts = pl.DataFrame(tables.facts, schema=FACT_SCHEMA, orient="row")
+        _insert(connection, "facts", "*", ArrowStream(facts))
+    numbers = ", ".join(map(str, row[:-1]))
+    connection.execute(f"INSERT INTO commits VALUES ({numbers}, from_hex('{row.digest.hex()}')); COMMIT")
+
+
+def _insert(connection: Connection, table: str, columns: str, rows: object) -> None:
+    connection.execute(f"INSERT INTO {table} SELECT {columns} FROM rows")
+
+
+def _bar_columns(bars: BarRows) -> dict[str, Any]:
+    names = ("instrument", "timeframe", "ts_open", "ts_close", *BAR_FLOATS, "trades")
+    return {"seq": bars.seq, "n": bars.n} | {name: np.ascontiguousarray(bars.rows[name]) for name in names}
+
+
+# --- rows out ---------------------------------------------------------------------------------------------------------
+
+
+def read_commits(connection: Connection, from_seq: int = 1) -> list[CommitRow]:
+    """Commits that end at or after `from_seq`, in order."""
+    query = "SELECT * FROM commits WHERE last_seq >= ? ORDER BY commit_no"
+    return [CommitRow(*row) for row in connection.execute(query, [from_seq]).fetchall()]
+
+
+def read_tables(connection: Connection, first_seq: int, last_seq: int) -> Tables:
+    ticks = _read(connection, "ticks", _TICK_SELECT, "seq", first_seq, last_seq)
+    frames = _read(connection, "frames", "*", "seq", first_seq, last_seq)
+    bars = _read(connection, "bars", _BAR_SELECT, "seq, n", first_seq, last_seq)
+    facts = _read(connection, "facts", "*", "seq, n", first_seq, last_seq)
+    return Tables(
+        ticks={name: ticks[name].to_numpy() for name in ticks.columns},
+        frame_seq=frames["seq"].to_numpy(),
+        frames=frames["payload"].to_list(),
+        bars=_bar_rows(bars),
+        facts=facts.rows(),
+    )
+
+
+def _read(connection: Connection, table: str, columns: str, order: str, first_seq: int, last_seq: int) -> pl.DataFrame:
+    query = f"SELECT {columns} FROM {table} WHERE seq BETWEEN ? AND ? ORDER BY {order}"
+    return frame_of(connection, query, (first_seq, last_seq))
+
+
+def _bar_rows(bars: pl.DataFrame) -> BarRows:
+    rows = np.zeros(len(bars), BAR)
+    for name in BAR.names or ():
+        rows[name] = bars[name].to_numpy()
+    return BarRows(bars["seq"].to_numpy(), bars["n"].to_numpy().astype(np.int64), rows)

@@ -1,0 +1,25 @@
+"""What can go wrong with a journal; each message is one line that says what, where and what to do."""
+
+
+class JournalError(Exception):
+    """Base of all refusals of the journal."""
+
+
+class JournalForeign(JournalError):
+    """The folder holds something that is no journal."""
+
+
+class JournalTooNew(JournalError):
+    """The journal was written in a format that this version does not know."""
+
+
+class JournalLocked(JournalError):
+    """Another process has the journal open."""
+
+
+class JournalDamaged(JournalError):
+    """What the journal holds is not what was acknowledged."""
+
+
+class JournalFailed(JournalError):
+    """A write failed. Leave the process without `close()`: only recovery at the next start knows what was kept."""

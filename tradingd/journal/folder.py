@@ -1,0 +1,223 @@
+"""The folder of a journal: its files, its identity and its lock."""
+
+import base64
+import fcntl
+import os
+import re
+import secrets
+import time
+from pathlib import Path
+from typing import Self
+
+import msgspec
+from msgspec import Struct
+
+from tradingd.journal.errors import JournalDamaged, JournalError, JournalForeign, JournalLocked, JournalTooNew
+
+FORMAT = 1
+ID_LENGTH = 8
+LOCK_SIZE = 512
+SEGMENT_NAME = re.compile(r"^(\d{6})\.duckdb$")
+
+
+class Identity(Struct, frozen=True):
+    """journal.json. `genesis` is the id that the journal was created with; a copied folder gets a new `id`."""
+
+    format: int
+    id: str
+    genesis: str
+    created_ns: int
+
+
+class Holder(Struct, frozen=True):
+    """The content of LOCK: who holds it, and which journal.json it belongs to (a copy has another one)."""
+
+    pid: int
+    inode: int
+    ctime_ns: int
+
+
+class Paths:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.identity = folder / "journal.json"
+        self.lock = folder / "LOCK"
+        self.head = folder / "HEAD"
+        self.segments = folder / "segments"
+        self.snapshots = folder / "snapshots"
+
+    def segment(self, number: int) -> Path:
+        return self.segments / f"{number:06d}.duckdb"
+
+    def wal(self, number: int) -> Path:
+        return self.segments / f"{number:06d}.duckdb.wal"
+
+    def wal_bytes(self, number: int) -> int:
+        try:
+            return self.wal(number).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def manifest(self, number: int) -> Path:
+        return self.segments / f"{number:06d}.manifest.json"
+
+    def segment_numbers(self) -> list[int]:
+        """Raises JournalDamaged where one is missing in between."""
+        numbers = sorted(int(match[1]) for path in self.segments.glob("*") if (match := SEGMENT_NAME.match(path.name)))
+        if numbers != list(range(1, len(numbers) + 1)):
+            gap = next(number for number in range(1, len(numbers) + 1) if number not in numbers)
+            raise JournalDamaged(f"{self.segment(gap)} is missing; restore the file")
+        return numbers
+
+
+def new_id() -> str:
+    return base64.b32encode(secrets.token_bytes(5)).decode()
+
+
+def fsync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """All or nothing: a temporary file, fsync, rename, fsync of the folder."""
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    fsync_folder(path.parent)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """What a crash left of files that were being made."""
+    for path in folder.glob("*.new*"):
+        path.unlink()
+
+
+# --- identity ---------------------------------------------------------------------------------------------------------
+
+
+def read_identity(paths: Paths) -> Identity:
+    """Raises JournalForeign, JournalTooNew or JournalDamaged."""
+    if not paths.folder.is_dir():
+        raise JournalForeign(f"{paths.folder} is not a journal: there is no such folder")
+    if not paths.identity.exists():
+        raise JournalForeign(f"{paths.folder} is not a journal: it has no journal.json; name another folder")
+    try:
+        found = msgspec.json.decode(paths.identity.read_bytes(), type=dict[str, object])
+        number = found.get("format")
+        if isinstance(number, int) and number > FORMAT:
+            raise JournalTooNew(
+                f"{paths.folder} has journal format {number}, this version reads up to {FORMAT}; upgrade tradingd"
+            )
+        return msgspec.convert(found, Identity)
+    except msgspec.MsgspecError as error:
+        raise JournalDamaged(f"{paths.identity} can not be read ({error}); restore the file") from error
+
+
+def is_blank(folder: Path) -> bool:
+    """Nothing there, or nothing but what a creation that was cut short leaves before journal.json."""
+    return not folder.exists() or all(path.name in ("LOCK", "journal.json.new") for path in folder.iterdir())
+
+
+def create_identity(paths: Paths) -> Identity:
+    journal_id = new_id()
+    identity = Identity(FORMAT, journal_id, journal_id, time.time_ns())
+    _write_identity(paths, identity)
+    return identity
+
+
+def renamed(paths: Paths, identity: Identity) -> Identity:
+    """The same journal under a new id, so that a copy and its original never make the same ClOrdID."""
+    fresh = msgspec.structs.replace(identity, id=new_id())
+    _write_identity(paths, fresh)
+    return fresh
+
+
+def _write_identity(paths: Paths, identity: Identity) -> None:
+    write_durably(paths.identity, msgspec.json.format(msgspec.json.encode(identity), indent=2) + b"\n")
+
+
+# --- lock -------------------------------------------------------------------------------------------------------------
+
+
+class Lock:
+    """flock on LOCK: exclusive for the writer, shared for readers of a closed journal."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    @classmethod
+    def exclusive(cls, paths: Paths) -> Self:
+        """Raises JournalLocked, naming the holder; OSError where the folder can not be written."""
+        fd = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        if not _try_lock(fd, fcntl.LOCK_EX):
+            message = _locked_by(paths, fd)
+            os.close(fd)
+            raise JournalLocked(message)
+        return cls(fd)
+
+    @classmethod
+    def shared(cls, paths: Paths) -> Self | None:
+        """None where a writer holds the journal."""
+        try:
+            fd = os.open(paths.lock, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:  # a copy without it; no writer can be there
+            fd = os.open(paths.folder, os.O_RDONLY | os.O_CLOEXEC)
+        if _try_lock(fd, fcntl.LOCK_SH):
+            return cls(fd)
+        os.close(fd)
+        return None
+
+    def is_home(self, paths: Paths) -> bool:
+        """Whether journal.json is the file that this LOCK was last held for, and no copy of it."""
+        holder = _holder(self._fd)
+        return holder is not None and (holder.inode, holder.ctime_ns) == _fingerprint(paths)
+
+    def sign(self, paths: Paths) -> None:
+        """Puts our process id and the fingerprint of journal.json into LOCK."""
+        inode, ctime_ns = _fingerprint(paths)
+        content = msgspec.json.encode(Holder(os.getpid(), inode, ctime_ns)).ljust(LOCK_SIZE)
+        os.pwrite(self._fd, content, 0)
+        os.fsync(self._fd)
+
+    def release(self) -> None:
+        os.close(self._fd)
+
+
+def _try_lock(fd: int, operation: int) -> bool:
+    try:
+        fcntl.flock(fd, operation | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _locked_by(paths: Paths, fd: int) -> str:
+    if _try_lock(fd, fcntl.LOCK_SH):
+        return f"{paths.folder} is being read by another process; wait until it is done"
+    holder = _holder(fd)
+    who = f"process {holder.pid}" if holder else "another process"
+    return f"{paths.folder} is in use by {who}; stop it first (`tradingd stop`)"
+
+
+def _holder(fd: int) -> Holder | None:
+    try:
+        return msgspec.json.decode(os.pread(fd, LOCK_SIZE, 0).rstrip(), type=Holder)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _fingerprint(paths: Paths) -> tuple[int, int]:
+    """A copy of a file differs in one of them: no tool can set the change time."""
+    status = paths.identity.stat()
+    return status.st_ino, status.st_ctime_ns
+
+
+def explain(error: OSError, paths: Paths) -> JournalError:
+    return JournalError(f"{paths.folder} can not be opened for writing ({error.strerror}); check owner and free space")

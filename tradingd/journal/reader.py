@@ -1,0 +1,165 @@
+"""Reading a journal: the commits as they were appended, snapshots, and SQL."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import msgspec
+import polars as pl
+
+from tradingd.events import SnapshotTaken, decode_body
+from tradingd.journal import database, head, snapshots, sql
+from tradingd.journal.chain import CHUNK_ROWS, chunks
+from tradingd.journal.commit import Commit
+from tradingd.journal.database import Connection
+from tradingd.journal.digest import CommitRow
+from tradingd.journal.errors import JournalDamaged
+from tradingd.journal.folder import Identity, Lock, Paths, read_identity
+from tradingd.journal.head import Head
+from tradingd.journal.segments import Manifest, read_manifest
+from tradingd.journal.settings import JournalSettings
+from tradingd.journal.tables import commit_of
+
+Connect = Callable[[int], AbstractContextManager[Connection]]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentInfo:
+    """One segment as `trade journal ls` shows it; `manifest` is None until it is sealed."""
+
+    number: int
+    path: Path
+    file_bytes: int
+    manifest: Manifest | None
+
+
+class JournalReader:
+    """All segments of a closed journal, or the sealed ones of a journal that a writer holds.
+
+    Opened by `JournalReader.open`, or by `Journal.reader` in the process that writes.
+    """
+
+    def __init__(self, paths: Paths, connect: Connect, numbers: Sequence[int], lock: Lock | None) -> None:
+        self._paths = paths
+        self._connect = connect
+        self._numbers = numbers
+        self._lock = lock
+        self.identity: Identity = read_identity(paths)
+
+    @classmethod
+    def open(cls, folder: Path, settings: JournalSettings | None = None) -> Self:
+        """A closed journal is locked against writers until `close`.
+
+        Raises JournalForeign, JournalTooNew, JournalDamaged.
+        """
+        paths = Paths(folder)
+        read_identity(paths)
+        lock = Lock.shared(paths)
+        numbers = paths.segment_numbers()
+        if lock is None:
+            numbers = [number for number in numbers if paths.manifest(number).exists()]
+        return cls(paths, _files(paths, settings or JournalSettings()), numbers, lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    @property
+    def id(self) -> str:
+        return self.identity.id
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a writer held the journal when this was opened, so that only sealed segments are read."""
+        return self._lock is None
+
+    @property
+    def head(self) -> Head:
+        return head.read(self._paths.head)
+
+    @property
+    def last_seq(self) -> int:
+        """The newest readable seq; 0 where there is none."""
+        for number in reversed(self._numbers):
+            with self._connect(number) as connection:
+                found = connection.execute("SELECT max(last_seq) FROM commits").fetchall()[0][0]
+            if found is not None:
+                return int(found)
+        return 0
+
+    def segments(self) -> list[SegmentInfo]:
+        """Every segment in the folder, readable here or not."""
+        return [
+            SegmentInfo(number, path, path.stat().st_size, read_manifest(self._paths, number))
+            for number in self._paths.segment_numbers()
+            for path in [self._paths.segment(number)]
+        ]
+
+    def commits(self, from_seq: int = 1) -> Iterator[Commit]:
+        """What was appended, in order, beginning with the commit that holds `from_seq`.
+
+        Neighbouring batches of one source come joined. Raises JournalDamaged.
+        """
+        for number in self._numbers:
+            with self._connect(number) as connection:
+                rows = database.read_commits(connection, from_seq)
+            for chunk in chunks(rows, CHUNK_ROWS):
+                yield from self._chunk(number, chunk)
+
+    def _chunk(self, number: int, rows: list[CommitRow]) -> Iterator[Commit]:
+        with self._connect(number) as connection:
+            tables = database.read_tables(connection, rows[0].first_seq, rows[-1].last_seq)
+        starts = tables.offsets([row.first_seq for row in rows]).tolist()
+        stops = tables.offsets([row.last_seq + 1 for row in rows]).tolist()
+        for row, start, stop in zip(rows, starts, stops, strict=True):
+            try:
+                yield commit_of(tables.part(start, stop), row.first_seq, row.last_seq)
+            except msgspec.MsgspecError as error:
+                raise JournalDamaged(
+                    f"{self._paths.segment(number)}, seq {row.first_seq} to {row.last_seq}: an event that this version "
+                    f"can not read ({error}); run `trade verify`, or read it with the version that wrote it"
+                ) from error
+
+    def newest_snapshot(self, at_or_before: int | None = None) -> tuple[SnapshotTaken, bytes] | None:
+        """The newest snapshot (of the state at or before a seq) whose file exists. Raises JournalDamaged."""
+        return snapshots.newest(self._paths, self._snapshots(), at_or_before)
+
+    def _snapshots(self) -> Iterator[SnapshotTaken]:
+        query = "SELECT payload FROM facts WHERE type = 'SnapshotTaken' ORDER BY seq DESC"
+        for number in reversed(self._numbers):
+            with self._connect(number) as connection:
+                rows = connection.execute(query).fetchall()
+            bodies = (decode_body(payload) for (payload,) in rows)
+            yield from (body for body in bodies if isinstance(body, SnapshotTaken))
+
+    def sql(self, query: str, limits: sql.SqlLimits | None = None) -> pl.DataFrame:
+        """Answers a query over all readable segments; see `sql.run`. Raises SqlError."""
+        return sql.run([self._paths.segment(number) for number in self._numbers], query, limits or sql.SqlLimits())
+
+
+def _files(paths: Paths, settings: JournalSettings) -> Connect:
+    def connect(number: int) -> AbstractContextManager[Connection]:
+        path = paths.segment(number)
+        try:
+            return closing(database.open_read_only(path, settings))
+        except duckdb.Error as error:
+            raise JournalDamaged(f"{path} can not be opened ({one_line(error)}); restore the file") from error
+
+    return connect
+
+
+def one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

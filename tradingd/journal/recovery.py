@@ -1,0 +1,207 @@
+"""Opening a journal for append is always recovery: nothing acknowledged may be missing, and HEAD catches up."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+from tradingd.journal import database, head, segments
+from tradingd.journal.chain import ChainPoint, check_chain
+from tradingd.journal.database import Connection
+from tradingd.journal.digest import genesis
+from tradingd.journal.errors import JournalDamaged
+from tradingd.journal.faults import point
+from tradingd.journal.folder import (
+    Identity,
+    Lock,
+    Paths,
+    create_identity,
+    explain,
+    fsync_folder,
+    is_blank,
+    read_identity,
+    remove_unfinished,
+    renamed,
+)
+from tradingd.journal.head import Head, HeadFile
+from tradingd.journal.schema import ROW_TABLES
+from tradingd.journal.settings import JournalSettings
+
+WAL_BYTES_PER_ROW_MIN = 16
+KEEP = "keep the folder as it is and restore a copy (`trade verify` says what is missing)"
+
+
+class Recovered(NamedTuple):
+    """What an open journal starts from."""
+
+    identity: Identity
+    connection: Connection
+    head_file: HeadFile
+    checked: ChainPoint  # up to here the segment was checkpointed and read back
+    rows: int
+    created_ns: int
+
+
+def recover(paths: Paths, settings: JournalSettings) -> tuple[Lock, Recovered]:
+    """Raises JournalForeign, JournalTooNew, JournalLocked, JournalDamaged, JournalError."""
+    try:
+        if not is_blank(paths.folder):
+            read_identity(paths)
+        paths.folder.mkdir(parents=True, exist_ok=True)
+        lock = Lock.exclusive(paths)
+        try:
+            return lock, _recover_locked(paths, settings, lock)
+        except BaseException:
+            lock.release()
+            raise
+    except OSError as error:
+        raise explain(error, paths) from error
+
+
+def _recover_locked(paths: Paths, settings: JournalSettings, lock: Lock) -> Recovered:
+    identity = _identity(paths, lock)
+    for folder in (paths.folder, paths.segments, paths.snapshots):
+        folder.mkdir(exist_ok=True)
+        remove_unfinished(folder)
+    fsync_folder(paths.folder)
+    found = _head(paths, identity, settings)
+    number = _active_segment(paths, found, identity, settings)
+    connection = _connect(paths, number, settings)
+    try:
+        return _caught_up(paths, identity, found, number, connection)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _identity(paths: Paths, lock: Lock) -> Identity:
+    """Creates it in a blank folder; gives a copied journal a new id."""
+    if not paths.identity.exists():
+        identity = create_identity(paths)
+    else:
+        identity = read_identity(paths)
+        if not lock.is_home(paths):
+            identity = renamed(paths, identity)
+    point("recovery.after-identity")
+    lock.sign(paths)
+    return identity
+
+
+def _head(paths: Paths, identity: Identity, settings: JournalSettings) -> Head:
+    """Raises JournalDamaged; a missing HEAD is a creation that was cut short only if nothing was ever committed."""
+    if paths.head.exists():
+        return head.read(paths.head)
+    numbers = paths.segment_numbers()
+    if len(numbers) > 1 or (numbers and _has_commits(paths, settings)):
+        raise JournalDamaged(f"{paths.head} is missing although commits exist; {KEEP}")
+    return Head(identity.id, epoch=0, segment=1, commit_no=0, last_seq=0, digest=genesis(identity.genesis))
+
+
+def _has_commits(paths: Paths, settings: JournalSettings) -> bool:
+    connection = _connect(paths, 1, settings)
+    try:
+        return segments.count_rows(connection)["commits"] > 0
+    finally:
+        connection.close()
+
+
+def _active_segment(paths: Paths, found: Head, identity: Identity, settings: JournalSettings) -> int:
+    """The segment to append to, made if a rollover or the creation was cut short before it."""
+    numbers = paths.segment_numbers()
+    number = max(numbers, default=0)
+    if number < found.segment and found.commit_no > 0:
+        raise JournalDamaged(f"{paths.segment(found.segment)} is missing; {KEEP}")
+    if number == 0 or paths.manifest(number).exists():
+        number += 1
+        start = ChainPoint(found.commit_no, found.last_seq, found.digest)
+        segments.create(paths, number, identity.genesis, start, settings)
+    return number
+
+
+def _connect(paths: Paths, number: int, settings: JournalSettings) -> Connection:
+    path = paths.segment(number)
+    try:
+        return database.open_writable(path, settings)
+    except duckdb.Error as error:
+        raise JournalDamaged(f"{path} can not be opened ({' '.join(str(error).split())}); {KEEP}") from error
+
+
+def _caught_up(paths: Paths, identity: Identity, found: Head, number: int, connection: Connection) -> Recovered:
+    start = segments.read_start(connection)
+    end = _verified_end(paths, found, number, start, connection)
+    rows = _check_counts(paths.segment(number), connection)
+    point("recovery.before-head")
+    caught_up = replace(
+        found,
+        journal_id=identity.id,
+        epoch=found.epoch + 1,
+        segment=number,
+        commit_no=end.commit_no,
+        last_seq=end.last_seq,
+        digest=end.digest,
+    )
+    head_file = HeadFile(paths.head, caught_up)
+    fsync_folder(paths.folder)
+    point("recovery.after-head")
+    checked = _unchecked_from(connection, paths.wal_bytes(number), start)
+    return Recovered(identity, connection, head_file, checked, rows, segments.created_ns(connection))
+
+
+def _verified_end(paths: Paths, found: Head, number: int, start: ChainPoint, connection: Connection) -> ChainPoint:
+    """The last commit in the database, after the chain from HEAD up to it was recomputed. Raises JournalDamaged."""
+    acknowledged = ChainPoint(found.commit_no, found.last_seq, found.digest)
+    where = str(paths.segment(number))
+    stored = start if found.commit_no == start.commit_no else _stored_point(connection, found.commit_no)
+    if stored is None:
+        raise JournalDamaged(
+            f"{where} trails HEAD: commit {found.commit_no} up to seq {found.last_seq} was acknowledged, "
+            f"the segment ends at {_describe(_last_point(connection) or start)}; {KEEP}"
+        )
+    if stored != acknowledged:
+        raise JournalDamaged(
+            f"{where} differs from HEAD at commit {found.commit_no}: expected seq {found.last_seq} and digest "
+            f"{found.digest.hex()}, found seq {stored.last_seq} and digest {stored.digest.hex()}; {KEEP}"
+        )
+    return check_chain(connection, acknowledged, where)
+
+
+def _stored_point(connection: Connection, commit_no: int) -> ChainPoint | None:
+    query = "SELECT commit_no, last_seq, digest FROM commits WHERE commit_no = ?"
+    return _point(connection.execute(query, [commit_no]).fetchall())
+
+
+def _last_point(connection: Connection) -> ChainPoint | None:
+    query = "SELECT commit_no, last_seq, digest FROM commits ORDER BY commit_no DESC LIMIT 1"
+    return _point(connection.execute(query).fetchall())
+
+
+def _point(rows: list[tuple[int, int, bytes]]) -> ChainPoint | None:
+    return ChainPoint(*rows[0]) if rows else None
+
+
+def _describe(end: ChainPoint) -> str:
+    return f"commit {end.commit_no}, seq {end.last_seq}"
+
+
+def _check_counts(path: Path, connection: Connection) -> int:
+    """Rows of the segment. Raises JournalDamaged if they are not as many as its commits say."""
+    found = segments.count_rows(connection)
+    expected = segments.committed_rows(connection)
+    for table in ROW_TABLES:
+        if found[table] != expected[table]:
+            raise JournalDamaged(
+                f"{path} is damaged: its commits have {expected[table]} rows in {table}, the table has "
+                f"{found[table]}; {KEEP}"
+            )
+    return sum(expected.values())
+
+
+def _unchecked_from(connection: Connection, wal_bytes: int, start: ChainPoint) -> ChainPoint:
+    """A commit that was surely checkpointed: the write-ahead log after it could not have held all the rows since."""
+    query = (
+        "SELECT commit_no, last_seq, digest FROM (SELECT *, sum(ticks + frames + bars + facts) OVER "
+        "(ORDER BY commit_no DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS later FROM commits) "
+        "WHERE coalesce(later, 0) >= ? ORDER BY commit_no DESC LIMIT 1"
+    )
+    return _point(connection.execute(query, [wal_bytes // WAL_BYTES_PER_ROW_MIN]).fetchall()) or start

@@ -1,0 +1,166 @@
+"""Segments: one DuckDB file each, made with its schema, appended to, rolled over, sealed."""
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from tradingd.journal import database, schema
+from tradingd.journal.chain import ChainPoint, check_chain
+from tradingd.journal.database import Connection
+from tradingd.journal.errors import JournalDamaged
+from tradingd.journal.faults import point
+from tradingd.journal.folder import Paths, fsync_folder, write_durably
+from tradingd.journal.settings import JournalSettings
+
+
+class Manifest(Struct, frozen=True):
+    """<number>.manifest.json: what a sealed segment holds. Digests and sums are hex."""
+
+    segment: int
+    first_commit: int
+    last_commit: int
+    first_seq: int
+    last_seq: int
+    rows: dict[str, int]
+    digest_before: str
+    digest: str
+    file_bytes: int
+    sha256: str
+    sealed_ns: int
+
+
+def read_manifest(paths: Paths, number: int) -> Manifest | None:
+    """None where the segment is not sealed. Raises JournalDamaged."""
+    path = paths.manifest(number)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise JournalDamaged(f"{path} can not be read ({error}); restore the file") from error
+
+
+def read_start(connection: Connection) -> ChainPoint:
+    """Where the chain stood when the segment was made. Raises JournalDamaged."""
+    rows = connection.execute("SELECT commits_before, seq_before, digest_before FROM segment").fetchall()
+    if len(rows) != 1:
+        raise JournalDamaged(f"a segment has {len(rows)} rows in its table `segment` instead of one; restore the file")
+    return ChainPoint(*rows[0])
+
+
+def created_ns(connection: Connection) -> int:
+    return int(connection.execute("SELECT created_ns FROM segment").fetchall()[0][0])
+
+
+def create(paths: Paths, number: int, genesis_id: str, start: ChainPoint, settings: JournalSettings) -> None:
+    """A new, empty segment, complete or not there at all."""
+    unfinished = paths.segments / f"{number:06d}.duckdb.new"
+    unfinished.unlink(missing_ok=True)
+    connection = database.open_writable(unfinished, settings)
+    _create_schema(connection)
+    connection.execute("INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?)", [genesis_id, number, time.time_ns(), *start])
+    connection.execute("CHECKPOINT")
+    connection.close()
+    _put_in_place(unfinished, paths.segment(number))
+
+
+def _create_schema(connection: Connection) -> None:
+    connection.execute("; ".join(["BEGIN", *schema.table_statements(), *schema.view_statements(), "COMMIT"]))
+
+
+def _put_in_place(unfinished: Path, path: Path) -> None:
+    _fsync_file(unfinished)
+    point("segment.before-rename")
+    unfinished.replace(path)
+    fsync_folder(path.parent)
+    point("segment.after-rename")
+
+
+def _fsync_file(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+# --- sealing ----------------------------------------------------------------------------------------------------------
+
+
+def seal(paths: Paths, number: int, settings: JournalSettings) -> Manifest:
+    """Compacts a segment that nothing writes any more, verifies it, makes it read-only and states what it holds."""
+    path = paths.segment(number)
+    unfinished = paths.segments / f"{number:06d}.duckdb.new"
+    point("seal.before-compact")
+    _compact(path, unfinished, settings)
+    point("seal.after-compact")
+    manifest = _describe(unfinished, number, settings)
+    unfinished.chmod(0o444)
+    _put_in_place(unfinished, path)
+    point("seal.before-manifest")
+    write_durably(paths.manifest(number), msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    point("seal.after-manifest")
+    return manifest
+
+
+def _compact(path: Path, target: Path, settings: JournalSettings) -> None:
+    """Copies the rows into full row groups; small commits leave many small ones."""
+    target.unlink(missing_ok=True)
+    connection = database.open_writable(target, settings)
+    _create_schema(connection)
+    connection.execute(f"ATTACH '{_quoted(path)}' AS old (READ_ONLY)")
+    for table in ("segment", *schema.TABLES):
+        connection.execute(f"INSERT INTO {table} SELECT * FROM old.{table}")
+    connection.execute("DETACH old; CHECKPOINT")
+    connection.close()
+
+
+def _describe(path: Path, number: int, settings: JournalSettings) -> Manifest:
+    """Reads a finished file back. Raises JournalDamaged if its chain does not hold."""
+    connection = database.open_read_only(path, settings)
+    try:
+        start = read_start(connection)
+        end = check_chain(connection, start, f"segment {number}")
+        rows = count_rows(connection)
+    finally:
+        connection.close()
+    return Manifest(
+        segment=number,
+        first_commit=start.commit_no + 1,
+        last_commit=end.commit_no,
+        first_seq=start.last_seq + 1,
+        last_seq=end.last_seq,
+        rows=rows,
+        digest_before=start.digest.hex(),
+        digest=end.digest.hex(),
+        file_bytes=path.stat().st_size,
+        sha256=sha256(path),
+        sealed_ns=time.time_ns(),
+    )
+
+
+def count_rows(connection: Connection) -> dict[str, int]:
+    query = ", ".join(f"(SELECT count(*) FROM {table})" for table in schema.TABLES)
+    counts = connection.execute(f"SELECT {query}").fetchall()[0]
+    return dict(zip(schema.TABLES, counts, strict=True))
+
+
+def committed_rows(connection: Connection) -> dict[str, int]:
+    """What the table `commits` says that the other tables hold."""
+    query = ", ".join(f"coalesce(sum({table}), 0)::BIGINT" for table in schema.ROW_TABLES)
+    counts = connection.execute(f"SELECT {query} FROM commits").fetchall()[0]
+    return dict(zip(schema.ROW_TABLES, counts, strict=True))
+
+
+def sha256(path: Path) -> str:
+    """Of a sealed file; opening a live one here would drop DuckDB's lock on it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,224 @@
+"""The journal's only writer."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import duckdb
+
+from tradingd.events import SnapshotTaken
+from tradingd.journal import database, segments, snapshots
+from tradingd.journal.chain import ChainPoint, check_chain
+from tradingd.journal.commit import Commit, check
+from tradingd.journal.database import Connection
+from tradingd.journal.digest import CommitRow, Encoded, next_digest
+from tradingd.journal.errors import JournalError, JournalFailed
+from tradingd.journal.faults import point
+from tradingd.journal.folder import Lock, Paths
+from tradingd.journal.head import Head, HeadFile
+from tradingd.journal.reader import JournalReader, one_line
+from tradingd.journal.recovery import Recovered, recover
+from tradingd.journal.segments import Manifest
+from tradingd.journal.settings import JournalSettings
+from tradingd.journal.tables import Tables, tables_of
+
+DAY_NS = 86_400 * 1_000_000_000
+NO_ROWS = (0, 0, 0, 0)
+
+
+class Journal:
+    """An open journal. `append` and `roll` belong to one thread; `checkpoint` and `seal` may run in a second one.
+
+    After a JournalFailed the process must end without `close` (os._exit): recovery decides what was kept.
+    """
+
+    def __init__(self, paths: Paths, settings: JournalSettings, lock: Lock, recovered: Recovered) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._lock = lock
+        self._identity = recovered.identity
+        self._connection = recovered.connection
+        self._head_file: HeadFile = recovered.head_file
+        self._checked = recovered.checked  # how far read-backs went
+        self._rows = recovered.rows
+        self._created_day = recovered.created_ns // DAY_NS
+        self._usable = True
+        self._maintenance = threading.Lock()  # held by whoever checkpoints, rolls or seals
+
+    @classmethod
+    def open(cls, folder: Path, settings: JournalSettings | None = None) -> Self:
+        """Creates the journal where the folder is missing or empty; else recovers it. Starts a new epoch.
+
+        Raises JournalForeign, JournalTooNew, JournalLocked, JournalDamaged, JournalError.
+        """
+        settings = settings or JournalSettings()
+        paths = Paths(folder)
+        lock, recovered = recover(paths, settings)
+        return cls(paths, settings, lock, recovered)
+
+    @property
+    def id(self) -> str:
+        return self._identity.id
+
+    @property
+    def epoch(self) -> int:
+        return self.head.epoch
+
+    @property
+    def last_seq(self) -> int:
+        return self.head.last_seq
+
+    @property
+    def head(self) -> Head:
+        """The newest durable commit."""
+        return self._head_file.head
+
+    # --- appending ----------------------------------------------------------------------------------------------------
+
+    def append(self, commit: Commit) -> Head:
+        """Durable when it returns. Raises JournalFailed, after which nothing can be appended any more."""
+        with self._failing(f"commit of seq {commit.first_seq} to {commit.last_seq}"):
+            if commit.first_seq != self.last_seq + 1:
+                raise ValueError(f"seq {commit.first_seq} does not follow {self.last_seq}")
+            check(commit)
+            tables = tables_of(commit)
+            row = self._commit_row(commit, tables)
+            point("append.before-commit")
+            database.insert(self._connection, tables, row)
+            point("append.after-commit")
+            head = self._advance(row)
+            point("append.after-head")
+            return head
+
+    def _commit_row(self, commit: Commit, tables: Tables) -> CommitRow:
+        row = CommitRow(
+            self.head.commit_no + 1, commit.first_seq, commit.last_seq, time.time_ns(), *tables.counts, digest=b""
+        )
+        pieces = Encoded(tables).part(NO_ROWS, tables.counts)
+        return row._replace(digest=next_digest(self.head.digest, row, pieces))
+
+    def _advance(self, row: CommitRow) -> Head:
+        self._rows += sum(row.counts)
+        return self._head_file.write(
+            replace(self.head, commit_no=row.commit_no, last_seq=row.last_seq, digest=row.digest)
+        )
+
+    @contextmanager
+    def _failing(self, what: str) -> Iterator[None]:
+        """Any error in here ends the use of the journal."""
+        if not self._usable:
+            raise JournalFailed("the journal failed before; leave the process and start again")
+        self._usable = False
+        try:
+            yield
+        except (duckdb.Error, OSError, ValueError, JournalError) as error:
+            raise JournalFailed(f"{self._paths.folder}: {what} failed: {one_line(error)}") from error
+        self._usable = True
+
+    # --- maintenance --------------------------------------------------------------------------------------------------
+
+    def wal_bytes(self) -> int:
+        """Size of the write-ahead log that a checkpoint would fold in."""
+        return self._paths.wal_bytes(self.head.segment)
+
+    def should_checkpoint(self) -> bool:
+        return self.wal_bytes() >= self._settings.checkpoint_wal_mb * 1_000_000
+
+    def checkpoint(self) -> None:
+        """Folds the write-ahead log into the segment and reads back what was committed since the last time.
+
+        Safe beside `append` from a second thread. Raises JournalFailed.
+        """
+        with self._maintenance:
+            point("checkpoint.before")
+            try:
+                self._checkpoint()
+            except (duckdb.Error, JournalError) as error:
+                self._usable = False
+                raise JournalFailed(f"{self._paths.folder}: checkpoint failed: {one_line(error)}") from error
+            point("checkpoint.after")
+
+    def _checkpoint(self) -> None:
+        to_seq = self.last_seq
+        with closing(self._connection.cursor()) as cursor:
+            cursor.execute("CHECKPOINT")
+            self._checked = check_chain(cursor, self._checked, f"segment {self.head.segment}", to_seq=to_seq)
+
+    def should_roll(self) -> bool:
+        """By rows, by size of the file, or because a UTC day has passed; never an empty segment."""
+        return self._rows > 0 and (
+            self._rows >= self._settings.roll_rows
+            or self._paths.segment(self.head.segment).stat().st_size >= self._settings.roll_mb * 1_000_000
+            or (self._settings.roll_daily and time.time_ns() // DAY_NS > self._created_day)
+        )
+
+    def roll(self) -> None:
+        """Ends the segment and begins the next one; `seal` then finishes the old one. Between two appends only."""
+        with self._maintenance, self._failing("rollover"):
+            if self._rows == 0:
+                raise ValueError("an empty segment can not be rolled over")
+            point("roll.before")
+            self._connection.execute("CHECKPOINT")
+            point("roll.after-checkpoint")
+            self._connection.close()
+            self._begin_segment(self.head.segment + 1)
+            point("roll.after-head")
+
+    def _begin_segment(self, number: int) -> None:
+        start = ChainPoint(self.head.commit_no, self.head.last_seq, self.head.digest)
+        segments.create(self._paths, number, self._identity.genesis, start, self._settings)
+        self._connection = database.open_writable(self._paths.segment(number), self._settings)
+        self._checked = start
+        self._rows = 0
+        self._created_day = time.time_ns() // DAY_NS
+        point("roll.before-head")
+        self._head_file.write(replace(self.head, segment=number))
+
+    def seal(self) -> list[Manifest]:
+        """Seals every segment that was rolled over: compact, verify, make read-only, write the manifest.
+
+        Safe beside `append` from a second thread. Raises JournalFailed.
+        """
+        with self._maintenance:
+            try:
+                return [
+                    segments.seal(self._paths, number, self._settings)
+                    for number in range(1, self.head.segment)
+                    if not self._paths.manifest(number).exists()
+                ]
+            except (duckdb.Error, OSError, JournalError) as error:
+                self._usable = False
+                raise JournalFailed(f"{self._paths.folder}: sealing failed: {one_line(error)}") from error
+
+    def write_snapshot(self, at_seq: int, payload: bytes) -> SnapshotTaken:
+        """Durable when it returns; append the body as an event. Raises JournalFailed."""
+        try:
+            return snapshots.write(self._paths, at_seq, payload)
+        except OSError as error:
+            raise JournalFailed(f"{self._paths.folder}: snapshot at seq {at_seq} failed: {error.strerror}") from error
+
+    # --- reading and leaving ------------------------------------------------------------------------------------------
+
+    def reader(self) -> JournalReader:
+        """Everything that is durable now, for recovery; DuckDB's live file may not be opened a second time."""
+        numbers = range(1, self.head.segment + 1)
+        return JournalReader(self._paths, self._reading, numbers, lock=None)
+
+    def _reading(self, number: int) -> AbstractContextManager[Connection]:
+        if number == self.head.segment:
+            return closing(self._connection.cursor())
+        return closing(database.open_read_only(self._paths.segment(number), self._settings))
+
+    def close(self) -> None:
+        """Checkpoints and lets go. Not after a JournalFailed."""
+        if not self._usable:
+            raise JournalFailed("a failed journal is not closed; leave the process with os._exit")
+        self.checkpoint()
+        self._usable = False
+        self._connection.close()
+        self._head_file.close()
+        self._lock.release()
