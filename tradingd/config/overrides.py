@@ -88,7 +88,7 @@ def _assign(place: Container, step: str, value: Any) -> None:
 
 def _index(items: list[Any], step: str) -> int:
     """Where the item called `step` is, or the item of that number."""
-    labels = [_label(item) for item in items]
+    labels = [label(item) for item in items]
     if step in labels:
         return labels.index(step)
     if step.isdecimal() and int(step) < len(items):
@@ -96,5 +96,6 @@ def _index(items: list[Any], step: str) -> int:
     raise ValueError(f'no item "{step}" in a list of {len(items)}{suggestion(step, [x for x in labels if x])}')
 
 
-def _label(item: Any) -> str:
+def label(item: Any) -> str:
+    """The name by which an item of a list is addressed; "" where it has none."""
     return next((str(item[key]) for key in LABELS if key in item), "") if isinstance(item, dict) else ""

@@ -1,0 +1,112 @@
+"""What has to hold between the parts of a config that are each right by themselves."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from tradingd.config import places
+from tradingd.config.kinds import strategy_problems
+from tradingd.config.problems import Problem, suggestion
+from tradingd.config.settings import Config
+from tradingd.config.zones import UnknownZoneError, utc_offsets
+from tradingd.feeds.settings import FeedSettings, SimulatedSettings, TickFile
+from tradingd.instruments import AccountSettings, Instrument
+
+INT64_MAX = 2**63 - 1
+
+
+def inconsistencies(config: Config, base: Path) -> list[Problem]:
+    """All of them; relative paths start at `base`."""
+    return [
+        *_duplicates("instruments", "id", [i.id for i in config.instruments]),
+        *_duplicates("accounts", "currency", [a.currency for a in config.accounts]),
+        *_duplicates("feeds", "name", [f.name for f in config.feeds]),
+        *_duplicates("strategies", "name", [s.name for s in config.strategies]),
+        *(p for n, item in enumerate(config.instruments) for p in _instrument(item, f"instruments[{n}]", config)),
+        *(p for n, item in enumerate(config.accounts) for p in _account(item, f"accounts[{n}]")),
+        *(p for n, item in enumerate(config.feeds) for p in _feed(item, f"feeds[{n}]", config, base)),
+        *_known_instruments(config),
+        *(p for n, item in enumerate(config.strategies) for p in strategy_problems(item, f"strategies[{n}]", base)),
+        *_quorum(config),
+        *_path(config.journal.folder, "journal.folder", base),
+        *_path(config.daemon.control_socket, "daemon.control_socket", base),
+    ]
+
+
+def _duplicates(path: str, key: str, names: Sequence[str]) -> Iterator[Problem]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            indices = [str(n) for n, each in enumerate(names) if each == name]
+            yield Problem(f"{path}[{indices[-1]}].{key}", f'"{name}" is there {count} times ({", ".join(indices)})')
+
+
+def _instrument(instrument: Instrument, path: str, config: Config) -> Iterator[Problem]:
+    if instrument.currency not in (account.currency for account in config.accounts):
+        yield Problem(f"{path}.currency", f"no account in {instrument.currency}; add one to accounts")
+    if instrument.session.utc_offsets:
+        yield Problem(f"{path}.session.utc_offsets", "is worked out from the time zone; leave it out")
+    try:
+        utc_offsets(instrument.session.timezone)
+    except UnknownZoneError as error:
+        yield Problem(f"{path}.session.timezone", str(error))
+
+
+def _account(account: AccountSettings, path: str) -> Iterator[Problem]:
+    try:
+        units = account.balance_units
+    except ValueError as error:
+        yield Problem(f"{path}.balance", str(error))
+        return
+    if units > INT64_MAX:
+        yield Problem(f"{path}.balance", f"does not fit into 64 bits in units of {account.unit}; take a larger unit")
+
+
+def _feed(feed: FeedSettings, path: str, config: Config, base: Path) -> Iterator[Problem]:
+    ids = [instrument.id for instrument in config.instruments]
+    if isinstance(feed, SimulatedSettings):
+        for n, market in enumerate(feed.instruments):
+            yield from _known(market.instrument, f"{path}.instruments[{n}].instrument", ids)
+        return
+    for n, file in enumerate(feed.files):
+        yield from _file(file.path, f"{path}.files[{n}].path", base)
+        if isinstance(file, TickFile) and file.instrument:
+            yield from _known(file.instrument, f"{path}.files[{n}].instrument", ids)
+        if file.venue and file.venue not in (instrument.venue for instrument in config.instruments):
+            yield Problem(f"{path}.files[{n}].venue", f'no instrument is of the venue "{file.venue}"')
+
+
+def _known_instruments(config: Config) -> Iterator[Problem]:
+    ids = [instrument.id for instrument in config.instruments]
+    for n, strategy in enumerate(config.strategies):
+        for m, name in enumerate(strategy.instruments):
+            yield from _known(name, f"strategies[{n}].instruments[{m}]", ids)
+    for n, name in enumerate(config.risk.restricted):
+        yield from _known(name, f"risk.restricted[{n}]", ids)
+
+
+def _known(name: str, path: str, ids: Iterable[str]) -> Iterator[Problem]:
+    if name not in ids:
+        yield Problem(path, f'no instrument "{name}"{suggestion(name, ids)}')
+
+
+def _quorum(config: Config) -> Iterator[Problem]:
+    voters = Counter(name for strategy in config.strategies for name in strategy.instruments)
+    most = max(voters.values(), default=0)
+    if config.strategies and config.combine.quorum > most:
+        yield Problem(
+            "combine.quorum", f"{config.combine.quorum} votes are never reached: at most {most} strategies vote"
+        )
+
+
+def _file(text: str, path: str, base: Path) -> Iterator[Problem]:
+    found = list(_path(text, path, base))
+    yield from found
+    if not found and not places.place(text, base).is_file():
+        yield Problem(path, f"no file {places.place(text, base)}")
+
+
+def _path(text: str, path: str, base: Path) -> Iterator[Problem]:
+    try:
+        places.place(text, base)
+    except ValueError as error:
+        yield Problem(path, str(error))

@@ -1,0 +1,65 @@
+"""From a TOML file to a config that can be trusted: read, overridden, checked, its paths and zones resolved."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from tradingd.config import places
+from tradingd.config.check import check
+from tradingd.config.consistency import inconsistencies
+from tradingd.config.overrides import apply_overrides
+from tradingd.config.problems import ConfigError
+from tradingd.config.settings import Config
+from tradingd.config.zones import bake
+from tradingd.core.settings import CoreSettings
+from tradingd.feeds.settings import FeedSettings, SimulatedSettings
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """The resolved config of a file. Raises ConfigError with every problem."""
+    raw = places.read_toml(path)
+    apply_overrides(raw, overrides)
+    return resolve(raw, path.absolute().parent, str(path))
+
+
+def resolve(raw: dict[str, Any], base: Path, where: str = "") -> Config:
+    """The config of plain values: paths absolute (from `base`), sessions with their zones. Raises ConfigError."""
+    if problems := check(raw, Config):
+        raise ConfigError(problems, where)
+    config = msgspec.convert(raw, Config)
+    if problems := inconsistencies(config, base):
+        raise ConfigError(problems, where)
+    journal = places.journal_folder(config.journal.folder, config.name, base)
+    socket = config.daemon.control_socket
+    return replace(
+        config,
+        instruments=tuple(bake(instrument) for instrument in config.instruments),
+        feeds=tuple(_placed(feed, base) for feed in config.feeds),
+        journal=replace(config.journal, folder=str(journal)),
+        daemon=replace(
+            config.daemon,
+            control_socket=str(places.place(socket, base) if socket else places.socket_in(journal)),
+        ),
+    )
+
+
+def core_settings(config: Config) -> CoreSettings:
+    """The part of a config that decides what the core does."""
+    return CoreSettings(**{name: getattr(config, name) for name in CoreSettings.__struct_fields__})
+
+
+def digest(config: CoreSettings) -> str:
+    """Of the resolved settings; equal digests mean equal settings."""
+    return hashlib.blake2b(msgspec.json.encode(config, order="deterministic"), digest_size=16).hexdigest()
+
+
+def _placed(feed: FeedSettings, base: Path) -> FeedSettings:
+    """The feed with the paths of its files absolute."""
+    if isinstance(feed, SimulatedSettings):
+        return feed
+    files = tuple(replace(file, path=str(places.place(file.path, base))) for file in feed.files)
+    return replace(feed, files=files)
