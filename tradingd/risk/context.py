@@ -1,7 +1,6 @@
 """What the rules look at, and how much is at stake: equity, exposure, margin."""
 
 import math
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -77,7 +76,7 @@ def value_units(ledger: Ledger, instrument: Instrument, lots: int, price: float)
 
 
 def equity(ledger: Ledger, instruments: Sequence[Instrument], market: Market, currency: str) -> int:
-    """Balance + value of the positions at their marks - their cost, in units. Without a mark a position counts at cost."""
+    """Balance + value of positions at their marks - their cost, in units; without a mark a position counts at cost."""
     total = ledger.accounts[currency].balance
     for index, position in ledger.positions.items():
         mark = float(market.last[index])

@@ -1,7 +1,6 @@
 """The rules of the gate: each looks at one order and says nothing, or which limit it breaks and by what value."""
 
 import math
-
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 

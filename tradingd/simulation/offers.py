@@ -1,14 +1,13 @@
 """What a tick or the book offers to our orders: a price and a number of lots."""
 
 import math
-
 from dataclasses import dataclass
 
 from tradingd.columns import TRADE
 from tradingd.instruments import PriceSource
 from tradingd.kernels.market import Market
 from tradingd.kernels.posting import LOTS_LIMIT
-from tradingd.simulation.state import Listing, Taken, Tick, VenueState
+from tradingd.simulation.state import Taken, Terms, Tick, VenueState
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,39 +36,39 @@ class Offer:
             self.kept_in[instrument] = self.taken
 
 
-def of_tick(state: VenueState, index: int, tick: Tick, market: Market, listing: Listing) -> dict[int, Offer]:
+def of_tick(state: VenueState, terms: Terms, index: int, tick: Tick, market: Market) -> dict[int, Offer]:
     """What a trade or a quote offers, by the sign of the orders it is for; both sides share the size of a trade."""
     if tick.kind == TRADE:
-        return _of_trade(state, index, tick, market, listing)
+        return _of_trade(terms, index, tick, market)
     sides = {1: (tick.ask_price, tick.ask_size), -1: (tick.price, tick.size)}
-    offers = {sign: _of_quote(state, index, sign, *side, listing) for sign, side in sides.items()}
+    offers = {sign: _of_quote(state, terms, index, sign, *side) for sign, side in sides.items()}
     return {sign: offer for sign, offer in offers.items() if offer}
 
 
-def of_book(state: VenueState, index: int, sign: int, market: Market, listing: Listing) -> Offer | None:
+def of_book(state: VenueState, terms: Terms, index: int, sign: int, market: Market) -> Offer | None:
     """What the newest opposite quote offers; None where none is known or that side is empty."""
     price, size = (market.ask, market.ask_size) if sign > 0 else (market.bid, market.bid_size)
-    return _of_quote(state, index, sign, float(price[index]), float(size[index]), listing)
+    return _of_quote(state, terms, index, sign, float(price[index]), float(size[index]))
 
 
-def _of_trade(state: VenueState, index: int, tick: Tick, market: Market, listing: Listing) -> dict[int, Offer]:
-    capacity, taken = _capacity(state, tick.size, listing), Taken(tick.price, tick.size, 0)
-    triggers = listing.instrument.price_source is PriceSource.TRADE
+def _of_trade(terms: Terms, index: int, tick: Tick, market: Market) -> dict[int, Offer]:
+    capacity, taken = _capacity(terms, index, tick.size), Taken(tick.price, tick.size, 0)
+    triggers = terms.listings[index].instrument.price_source is PriceSource.TRADE
     quotes = {1: float(market.ask[index]), -1: float(market.bid[index])}
     return {sign: Offer(tick.price, capacity, quote, triggers, taken) for sign, quote in quotes.items()}
 
 
-def _of_quote(state: VenueState, index: int, sign: int, price: float, size: float, listing: Listing) -> Offer | None:
+def _of_quote(state: VenueState, terms: Terms, index: int, sign: int, price: float, size: float) -> Offer | None:
     if math.isnan(price) or size == 0.0:
         return None
     kept_in = state.asks_taken if sign > 0 else state.bids_taken
     taken = kept_in.get(index)
     if taken is None or (taken.price, taken.size) != (price, size):
         taken = Taken(price, size, 0)
-    triggers = listing.instrument.price_source is PriceSource.MID
-    return Offer(price, _capacity(state, size, listing), price, triggers, taken, kept_in)
+    triggers = terms.listings[index].instrument.price_source is PriceSource.MID
+    return Offer(price, _capacity(terms, index, size), price, triggers, taken, kept_in)
 
 
-def _capacity(state: VenueState, size: float, listing: Listing) -> int:
+def _capacity(terms: Terms, index: int, size: float) -> int:
     """Lots of a recorded size that our orders may take; an absent size is unlimited."""
-    return LOTS_LIMIT if math.isnan(size) else listing.lots.floor(size * state.settings.fill_ratio)
+    return LOTS_LIMIT if math.isnan(size) else terms.listings[index].lots.floor(size * terms.settings.fill_ratio)

@@ -59,7 +59,8 @@ class Taken(Struct):
 
 
 class VenueState(Struct):
-    settings: SimulationSettings = SimulationSettings()
+    """All that changes. Serialisable."""
+
     pending: list[Pending] = []  # in the order of submission
     working: dict[str, VenueOrder] = {}  # in the order of arrival
     lots: dict[int, int] = {}  # position by instrument
@@ -73,7 +74,7 @@ class VenueState(Struct):
 
 
 class Tick(NamedTuple):
-    """One row of ticks as `columns.TickBatch` has it, at core time `now_ns`."""
+    """One row of ticks; the fields are columns of `columns.TickBatch`."""
 
     kind: int
     flags: int
@@ -81,7 +82,6 @@ class Tick(NamedTuple):
     size: float
     ask_price: float
     ask_size: float
-    now_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +94,21 @@ class Listing:
     units_per_one: int
 
 
-def listings(instruments: Sequence[Instrument], accounts: Sequence[AccountSettings]) -> tuple[Listing, ...]:
-    """By instrument index. Raises KeyError where an instrument's currency has no account."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """All that stays the same while a venue runs; `listings` by instrument index."""
+
+    settings: SimulationSettings
+    listings: tuple[Listing, ...]
+
+
+def terms_of(
+    settings: SimulationSettings, instruments: Sequence[Instrument], accounts: Sequence[AccountSettings]
+) -> Terms:
+    """Raises KeyError where an instrument's currency has no account."""
     units = {account.currency: account.units_per_one for account in accounts}
-    return tuple(
+    listings = (
         Listing(i, ticks=grid_of(i.tick_size), lots=grid_of(i.lot_size), units_per_one=units[i.currency])
         for i in instruments
     )
+    return Terms(settings, tuple(listings))

@@ -1,9 +1,7 @@
-"""The simulated venue: orders in, the venue's reports out. Pure; its clock is core time; docs/simulation.md has the rules.
+"""The simulated venue: orders in, the venue's reports out. Pure, in core time. docs/simulation.md has the rules.
 
 `due_ns` and `touch_levels` tell the caller when something has to be looked at; `on_time` goes before `on_tick`.
 """
-
-from collections.abc import Sequence
 
 from tradingd.columns import FRAME, INELIGIBLE
 from tradingd.commands import Approved
@@ -23,23 +21,22 @@ from tradingd.kernels.posting import checked, fee_units, notional_units
 from tradingd.simulation import offers
 from tradingd.simulation.matching import crosses, is_maker, price_of, reached, trigger_price
 from tradingd.simulation.offers import Offer
-from tradingd.simulation.state import NEVER_NS, Listing, Pending, Tick, VenueOrder, VenueState
+from tradingd.simulation.state import NEVER_NS, Listing, Pending, Terms, Tick, VenueOrder, VenueState
 
 MS_NS = 1_000_000
 INFINITY = float("inf")
 Facts = list[AnyBody]
-Listings = Sequence[Listing]
 
 
-def submit(state: VenueState, approved: Approved, now_ns: int, *, latency_ns: int | None = None) -> None:
+def submit(state: VenueState, terms: Terms, approved: Approved, now_ns: int, *, latency_ns: int | None = None) -> None:
     """Sends an order: it arrives `latency_ns` later, by default the settings' latency, and never at the same moment."""
-    latency = round(state.settings.latency_ms * MS_NS) if latency_ns is None else latency_ns
+    latency = round(terms.settings.latency_ms * MS_NS) if latency_ns is None else latency_ns
     state.pending.append(Pending(now_ns + max(latency, 1), order=approved.order))
 
 
-def cancel(state: VenueState, cl_ord_id: str, now_ns: int) -> None:
+def cancel(state: VenueState, terms: Terms, cl_ord_id: str, now_ns: int) -> None:
     """Sends a cancel. Where it comes too late, the venue says nothing: the order's end has been told already."""
-    latency = round(state.settings.cancel_latency_ms * MS_NS)
+    latency = round(terms.settings.cancel_latency_ms * MS_NS)
     state.pending.append(Pending(now_ns + max(latency, 1), cancel=cl_ord_id))
 
 
@@ -50,26 +47,26 @@ def due_ns(state: VenueState) -> int:
     return min(min(arrivals, default=NEVER_NS), min(expiries, default=NEVER_NS))
 
 
-def on_time(state: VenueState, now_ns: int, market: Market, listings: Listings) -> Facts:
+def on_time(state: VenueState, terms: Terms, market: Market, now_ns: int) -> Facts:
     """What falls due up to `now_ns`, in the order of its time: expiries, then arrivals against the book in `market`."""
     facts: Facts = []
     while (due := due_ns(state)) <= now_ns:
-        facts += _expire(state, due) or _arrive(state, due, market, listings)
+        facts += _expire(state, due) or _arrive(state, terms, market, due)
     return facts
 
 
-def on_tick(state: VenueState, instrument: int, tick: Tick, market: Market, listings: Listings) -> Facts:
+def on_tick(state: VenueState, terms: Terms, instrument: int, tick: Tick, market: Market, now_ns: int) -> Facts:
     """Matches working orders against one trade or quote, in the order of their arrival. Ineligible ticks and ticks
     outside of the session fill nothing. `market` may hold the tick already or not."""
-    listing = listings[instrument]
-    if tick.kind == FRAME or tick.flags & INELIGIBLE or not listing.instrument.session.is_open(tick.now_ns):
+    listing = terms.listings[instrument]
+    if tick.kind == FRAME or tick.flags & INELIGIBLE or not listing.instrument.session.is_open(now_ns):
         return []
-    by_sign = offers.of_tick(state, instrument, tick, market, listing)
+    by_sign = offers.of_tick(state, terms, instrument, tick, market)
     facts: Facts = []
     for order in [order for order in state.working.values() if order.instrument == instrument]:
         offer = by_sign.get(order.sign)
         if offer and order.cl_ord_id in state.working:
-            facts += _meet(state, order, offer, listing)
+            facts += _meet(state, terms, order, offer)
     return facts
 
 
@@ -99,15 +96,16 @@ def _expire(state: VenueState, due: int) -> Facts:
     return [OrderExpired(cl_ord_id, "end of the session") for cl_ord_id in expired]
 
 
-def _arrive(state: VenueState, due: int, market: Market, listings: Listings) -> Facts:
+def _arrive(state: VenueState, terms: Terms, market: Market, due: int) -> Facts:
     index = next(i for i, pending in enumerate(state.pending) if pending.due_ns == due)
     pending = state.pending.pop(index)
     if pending.order is None:
         return _cancel(state, pending.cancel, "as requested")
-    return _admit(state, pending.order, due, market, listings[pending.order.instrument])
+    return _admit(state, terms, pending.order, market, due)
 
 
-def _admit(state: VenueState, request: OrderRequested, due: int, market: Market, listing: Listing) -> Facts:
+def _admit(state: VenueState, terms: Terms, request: OrderRequested, market: Market, due: int) -> Facts:
+    listing = terms.listings[request.instrument]
     order = _order(request, listing)
     session = listing.instrument.session
     if order.time_in_force is TimeInForce.DAY:
@@ -120,8 +118,8 @@ def _admit(state: VenueState, request: OrderRequested, due: int, market: Market,
     facts: Facts = [OrderAccepted(order.cl_ord_id)]
     if session.is_open(due):
         order.triggered = reached(order, trigger_price(order, market, listing))
-        offer = offers.of_book(state, order.instrument, order.sign, market, listing)
-        facts += _meet(state, order, offer, listing) if offer else []
+        offer = offers.of_book(state, terms, order.instrument, order.sign, market)
+        facts += _meet(state, terms, order, offer) if offer else []
     return facts
 
 
@@ -142,7 +140,7 @@ def _order(request: OrderRequested, listing: Listing) -> VenueOrder:
     )
 
 
-def _meet(state: VenueState, order: VenueOrder, offer: Offer, listing: Listing) -> Facts:
+def _meet(state: VenueState, terms: Terms, order: VenueOrder, offer: Offer) -> Facts:
     """One opportunity to trade."""
     if order.sleeps:
         order.triggered = offer.triggers and reached(order, offer.price)
@@ -151,15 +149,16 @@ def _meet(state: VenueState, order: VenueOrder, offer: Offer, listing: Listing) 
     facts: Facts = []
     lots = min(order.lots, offer.lots, state.reducible_lots(order) if order.reduce_only else order.lots)
     if lots > 0 and crosses(order, offer.price):
-        facts = _fill(state, order, offer, lots, listing)
+        facts = _fill(state, terms, order, offer, lots)
     order.waited = True
     if order.time_in_force is TimeInForce.IOC:
         facts += _cancel(state, order.cl_ord_id, "not filled at once")
     return facts
 
 
-def _fill(state: VenueState, order: VenueOrder, offer: Offer, lots: int, listing: Listing) -> Facts:
-    price = price_of(order, offer, listing, state.settings.slippage_ticks)
+def _fill(state: VenueState, terms: Terms, order: VenueOrder, offer: Offer, lots: int) -> Facts:
+    listing = terms.listings[order.instrument]
+    price = price_of(order, offer, listing, terms.settings.slippage_ticks)
     offer.take(order.instrument, lots)
     order.lots -= lots
     state.lots[order.instrument] = state.lots.get(order.instrument, 0) + order.sign * lots
