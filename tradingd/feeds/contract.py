@@ -1,6 +1,6 @@
 """What every feed is: an ordered, resumable stream of ticks and of inputs about them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from tradingd.columns import TickBatch
@@ -24,4 +24,6 @@ class Feed(Protocol):
     @property
     def name(self) -> str: ...
 
-    def batches(self, resume_after: int) -> AsyncIterator[list[Item]]: ...
+    def batches(self, resume_after: int) -> AsyncGenerator[list[Item], None]:
+        """Lists of items in order. Close it (contextlib.aclosing) to let go of its files before its end."""
+        ...

@@ -1,7 +1,8 @@
 """The one feed class: any source of rows, made into batches of items a chunk ahead of who takes them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
 from typing import TypeVar
 
 from tradingd.events import FeedState, FeedStatus, Input
@@ -25,9 +26,10 @@ class RowFeed:
         self._rows = rows
         self._files = files
 
-    async def batches(self, resume_after: int) -> AsyncIterator[list[Item]]:
-        async for items in one_ahead(self.items(resume_after)):
-            yield items
+    async def batches(self, resume_after: int) -> AsyncGenerator[list[Item], None]:
+        async with aclosing(one_ahead(self.items(resume_after))) as coming:
+            async for items in coming:
+                yield items
 
     def items(self, resume_after: int) -> Iterator[list[Item]]:
         """The same without asyncio."""
@@ -94,7 +96,7 @@ def _last_ns(rows: Rows, otherwise: int) -> int:
     return int(rows.columns["ts_received_ns"][-1]) if len(rows) else otherwise
 
 
-async def one_ahead(iterator: Iterator[T]) -> AsyncIterator[T]:
+async def one_ahead(iterator: Iterator[T]) -> AsyncGenerator[T, None]:
     """The iterator run in a thread, its next value made while the last one is used."""
     coming = asyncio.create_task(asyncio.to_thread(next, iterator, None))
     try:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 
 import numpy as np
 
@@ -34,14 +35,15 @@ class PacedFeed:
         self._clock_s = clock_s
         self._sleep = sleep
 
-    async def batches(self, resume_after: int) -> AsyncIterator[list[Item]]:
+    async def batches(self, resume_after: int) -> AsyncGenerator[list[Item], None]:
         play = _Play(self.name, self._speed, self._clock_s)
-        async for items in self._feed.batches(resume_after):
-            for item in items:
-                async for due in self._due(play, item):
-                    yield [due]
+        async with aclosing(self._feed.batches(resume_after)) as batches:
+            async for items in batches:
+                for item in items:
+                    async for due in self._due(play, item):
+                        yield [due]
 
-    async def _due(self, play: "_Play", item: Item) -> AsyncIterator[Item]:
+    async def _due(self, play: "_Play", item: Item) -> AsyncGenerator[Item, None]:
         """The item, or slices of it, each when it is due; in quiet spells the time that went by."""
         rest: Item | None = item
         while rest is not None:
