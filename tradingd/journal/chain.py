@@ -7,9 +7,11 @@ from tradingd.journal import database
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import CommitRow, Encoded, next_digest
 from tradingd.journal.errors import JournalDamaged
+from tradingd.journal.schema import ROW_TABLES
 from tradingd.journal.tables import Tables
 
 CHUNK_ROWS = 200_000
+KEEP = "keep the folder as it is and restore a copy (`trade verify` says what is missing)"
 
 
 class ChainPoint(NamedTuple):
@@ -21,16 +23,19 @@ class ChainPoint(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """The first thing in a stretch of the chain that is not as it was committed."""
+    """The first thing that is not as it was committed. `commit_no` is None where no commit is meant."""
 
-    commit_no: int
+    where: str
+    commit_no: int | None
     position: str
     what: str
     expected: str
     found: str
 
     def __str__(self) -> str:
-        return f"commit {self.commit_no}, {self.position}: {self.what}: expected {self.expected}, found {self.found}"
+        commit = "" if self.commit_no is None else f"commit {self.commit_no}"
+        place = ", ".join(filter(None, [self.where, commit, self.position]))
+        return f"{place}: {self.what}: expected {self.expected}, found {self.found}"
 
 
 def chunks(rows: Sequence[CommitRow], limit: int = CHUNK_ROWS) -> Iterator[list[CommitRow]]:
@@ -50,51 +55,61 @@ def chunks(rows: Sequence[CommitRow], limit: int = CHUNK_ROWS) -> Iterator[list[
 def check_chain(connection: Connection, start: ChainPoint, where: str, *, to_seq: int | None = None) -> ChainPoint:
     """The chain's end. Raises JournalDamaged at the first fault."""
     rows = database.read_commits(connection, start.last_seq + 1)
-    end, fault = follow(connection, start, rows if to_seq is None else [row for row in rows if row.last_seq <= to_seq])
+    chosen = rows if to_seq is None else [row for row in rows if row.last_seq <= to_seq]
+    end, fault = follow(connection, start, chosen, where)
     if fault is not None:
-        raise JournalDamaged(f"{where} is damaged: {fault}; keep the folder as it is and restore a copy")
+        raise JournalDamaged(f"damaged: {fault}; {KEEP}")
     return end
 
 
-def follow(connection: Connection, start: ChainPoint, rows: Sequence[CommitRow]) -> tuple[ChainPoint, Fault | None]:
+def follow(
+    connection: Connection, start: ChainPoint, rows: Sequence[CommitRow], where: str
+) -> tuple[ChainPoint, Fault | None]:
     """Recomputes the digests of `rows`; stops at the first fault."""
     end = start
     for chunk in chunks(rows):
         tables = database.read_tables(connection, chunk[0].first_seq, chunk[-1].last_seq)
-        end, fault = _follow_chunk(tables, end, chunk)
+        end, fault = _follow_chunk(tables, end, chunk, where)
         if fault is not None:
             return end, fault
     return end, None
 
 
-def _follow_chunk(tables: Tables, end: ChainPoint, chunk: list[CommitRow]) -> tuple[ChainPoint, Fault | None]:
+def _follow_chunk(
+    tables: Tables, end: ChainPoint, chunk: list[CommitRow], where: str
+) -> tuple[ChainPoint, Fault | None]:
     encoded = Encoded(tables)
     starts = tables.offsets([row.first_seq for row in chunk]).tolist()
     stops = tables.offsets([row.last_seq + 1 for row in chunk]).tolist()
     for row, start, stop in zip(chunk, starts, stops, strict=True):
-        fault = _order_fault(end, row) or _count_fault(row, start, stop)
+        fault = _order_fault(end, row, where) or _count_fault(row, start, stop, where)
         if fault is not None:
             return end, fault
         digest = next_digest(end.digest, row, encoded.part(start, stop))
         if digest != row.digest:
-            return end, Fault(row.commit_no, _span(row), "digest", row.digest.hex(), digest.hex())
+            return end, Fault(where, row.commit_no, _span(row), "digest", row.digest.hex(), digest.hex())
         end = ChainPoint(row.commit_no, row.last_seq, digest)
     return end, None
 
 
-def _order_fault(end: ChainPoint, row: CommitRow) -> Fault | None:
-    if row.commit_no != end.commit_no + 1:
-        return Fault(end.commit_no + 1, f"seq {end.last_seq + 1}", "commit number", str(end.commit_no + 1), str(row[0]))
-    if row.first_seq != end.last_seq + 1:
-        return Fault(row.commit_no, _span(row), "first seq", str(end.last_seq + 1), str(row.first_seq))
-    return None
+def _order_fault(end: ChainPoint, row: CommitRow, where: str) -> Fault | None:
+    expected = (end.commit_no + 1, end.last_seq + 1)
+    if (row.commit_no, row.first_seq) == expected:
+        return None
+    return Fault(
+        where,
+        expected[0],
+        f"seq {expected[1]}",
+        "next commit",
+        f"commit {expected[0]} from seq {expected[1]}",
+        f"commit {row.commit_no} from seq {row.first_seq}",
+    )
 
 
-def _count_fault(row: CommitRow, start: Sequence[int], stop: Sequence[int]) -> Fault | None:
-    found = tuple(last - first for first, last in zip(start, stop, strict=True))
-    for table, expected, count in zip(("ticks", "frames", "bars", "facts"), row.counts, found, strict=True):
-        if count != expected:
-            return Fault(row.commit_no, _span(row), f"rows in {table}", str(expected), str(count))
+def _count_fault(row: CommitRow, start: Sequence[int], stop: Sequence[int], where: str) -> Fault | None:
+    for table, expected, first, last in zip(ROW_TABLES, row.counts, start, stop, strict=True):
+        if last - first != expected:
+            return Fault(where, row.commit_no, _span(row), f"rows in {table}", str(expected), str(last - first))
     return None
 
 

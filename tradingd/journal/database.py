@@ -1,6 +1,5 @@
 """DuckDB as the journal uses it: pinned settings, columns in, columns out, no pyarrow."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +55,14 @@ class ArrowStream:
 
 
 def open_writable(path: Path, settings: JournalSettings) -> Connection:
-    """The one connection that writes a segment. Checkpoints happen only when they are asked for."""
+    """The one connection that writes a segment. Checkpoints happen only when they are asked for, not at close either:
+    what a failed commit left in memory must not reach the file, nor a refused journal lose its write-ahead log.
+    """
     connection = duckdb.connect(
         path, config=OFFLINE | {"threads": settings.threads, "memory_limit": f"{settings.memory_mb}MB"}
     )
     connection.execute(f"SET wal_autocheckpoint = '{NEVER}'")
+    connection.execute("PRAGMA disable_checkpoint_on_shutdown")
     connection.execute(f"SET auto_checkpoint_skip_wal_threshold = {10**15}")
     return connection
 
@@ -76,8 +78,8 @@ def open_read_only(path: Path, settings: JournalSettings) -> Connection:
     return duckdb.connect(path, read_only=True, config=config)
 
 
-def frame_of(connection: Connection, query: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
-    return pl.DataFrame(ArrowStream(connection.sql(query, params=list(parameters))))
+def frame_of(connection: Connection, query: str) -> pl.DataFrame:
+    return pl.DataFrame(ArrowStream(connection.sql(query)))
 
 
 # --- rows in ----------------------------------------------------------------------------------------------------------
@@ -133,8 +135,9 @@ def read_tables(connection: Connection, first_seq: int, last_seq: int) -> Tables
 
 
 def _read(connection: Connection, table: str, columns: str, order: str, first_seq: int, last_seq: int) -> pl.DataFrame:
-    query = f"SELECT {columns} FROM {table} WHERE seq BETWEEN ? AND ? ORDER BY {order}"
-    return frame_of(connection, query, (first_seq, last_seq))
+    # Numbers in the text, not parameters: with those DuckDB materialises the rows one value at a time.
+    query = f"SELECT {columns} FROM {table} WHERE seq BETWEEN {first_seq} AND {last_seq} ORDER BY {order}"
+    return frame_of(connection, query)
 
 
 def _bar_rows(bars: pl.DataFrame) -> BarRows:

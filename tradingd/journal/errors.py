@@ -23,3 +23,7 @@ class JournalDamaged(JournalError):
 
 class JournalFailed(JournalError):
     """A write failed. Leave the process without `close()`: only recovery at the next start knows what was kept."""
+
+
+def one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,7 +1,7 @@
 """Reading a journal: the commits as they were appended, snapshots, and SQL."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,18 +13,18 @@ import polars as pl
 
 from tradingd.events import SnapshotTaken, decode_body
 from tradingd.journal import database, head, snapshots, sql
-from tradingd.journal.chain import CHUNK_ROWS, chunks
+from tradingd.journal.chain import KEEP, chunks
 from tradingd.journal.commit import Commit
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import CommitRow
-from tradingd.journal.errors import JournalDamaged
+from tradingd.journal.errors import JournalDamaged, one_line
 from tradingd.journal.folder import Identity, Lock, Paths, read_identity
 from tradingd.journal.head import Head
 from tradingd.journal.segments import Manifest, read_manifest
 from tradingd.journal.settings import JournalSettings
 from tradingd.journal.tables import commit_of
 
-Connect = Callable[[int], AbstractContextManager[Connection]]
+Connect = Callable[[int], Connection]  # by number of the segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ class JournalReader:
         numbers = paths.segment_numbers()
         if lock is None:
             numbers = [number for number in numbers if paths.manifest(number).exists()]
-        return cls(paths, _files(paths, settings or JournalSettings()), numbers, lock)
+        limits = settings or JournalSettings()
+        return cls(paths, lambda number: database.open_read_only(paths.segment(number), limits), numbers, lock)
 
     def __enter__(self) -> Self:
         return self
@@ -76,6 +77,16 @@ class JournalReader:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+    @contextmanager
+    def _reading(self, number: int) -> Iterator[Connection]:
+        try:
+            with closing(self._connect(number)) as connection:
+                yield connection
+        except duckdb.Error as error:
+            raise JournalDamaged(
+                f"{self._paths.segment(number)} can not be read ({one_line(error)}); {KEEP}"
+            ) from error
 
     @property
     def id(self) -> str:
@@ -94,7 +105,7 @@ class JournalReader:
     def last_seq(self) -> int:
         """The newest readable seq; 0 where there is none."""
         for number in reversed(self._numbers):
-            with self._connect(number) as connection:
+            with self._reading(number) as connection:
                 found = connection.execute("SELECT max(last_seq) FROM commits").fetchall()[0][0]
             if found is not None:
                 return int(found)
@@ -114,13 +125,13 @@ class JournalReader:
         Neighbouring batches of one source come joined. Raises JournalDamaged.
         """
         for number in self._numbers:
-            with self._connect(number) as connection:
+            with self._reading(number) as connection:
                 rows = database.read_commits(connection, from_seq)
-            for chunk in chunks(rows, CHUNK_ROWS):
+            for chunk in chunks(rows):
                 yield from self._chunk(number, chunk)
 
     def _chunk(self, number: int, rows: list[CommitRow]) -> Iterator[Commit]:
-        with self._connect(number) as connection:
+        with self._reading(number) as connection:
             tables = database.read_tables(connection, rows[0].first_seq, rows[-1].last_seq)
         starts = tables.offsets([row.first_seq for row in rows]).tolist()
         stops = tables.offsets([row.last_seq + 1 for row in rows]).tolist()
@@ -140,7 +151,7 @@ class JournalReader:
     def _snapshots(self) -> Iterator[SnapshotTaken]:
         query = "SELECT payload FROM facts WHERE type = 'SnapshotTaken' ORDER BY seq DESC"
         for number in reversed(self._numbers):
-            with self._connect(number) as connection:
+            with self._reading(number) as connection:
                 rows = connection.execute(query).fetchall()
             bodies = (decode_body(payload) for (payload,) in rows)
             yield from (body for body in bodies if isinstance(body, SnapshotTaken))
@@ -148,18 +159,3 @@ class JournalReader:
     def sql(self, query: str, limits: sql.SqlLimits | None = None) -> pl.DataFrame:
         """Answers a query over all readable segments; see `sql.run`. Raises SqlError."""
         return sql.run([self._paths.segment(number) for number in self._numbers], query, limits or sql.SqlLimits())
-
-
-def _files(paths: Paths, settings: JournalSettings) -> Connect:
-    def connect(number: int) -> AbstractContextManager[Connection]:
-        path = paths.segment(number)
-        try:
-            return closing(database.open_read_only(path, settings))
-        except duckdb.Error as error:
-            raise JournalDamaged(f"{path} can not be opened ({one_line(error)}); restore the file") from error
-
-    return connect
-
-
-def one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

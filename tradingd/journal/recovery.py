@@ -1,5 +1,6 @@
 """Opening a journal for append is always recovery: nothing acknowledged may be missing, and HEAD catches up."""
 
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -7,10 +8,10 @@ from typing import NamedTuple
 import duckdb
 
 from tradingd.journal import database, head, segments
-from tradingd.journal.chain import ChainPoint, check_chain
+from tradingd.journal.chain import KEEP, ChainPoint, check_chain
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import genesis
-from tradingd.journal.errors import JournalDamaged
+from tradingd.journal.errors import JournalDamaged, one_line
 from tradingd.journal.faults import point
 from tradingd.journal.folder import (
     Identity,
@@ -29,7 +30,6 @@ from tradingd.journal.schema import ROW_TABLES
 from tradingd.journal.settings import JournalSettings
 
 WAL_BYTES_PER_ROW_MIN = 16
-KEEP = "keep the folder as it is and restore a copy (`trade verify` says what is missing)"
 
 
 class Recovered(NamedTuple):
@@ -49,12 +49,12 @@ def recover(paths: Paths, settings: JournalSettings) -> tuple[Lock, Recovered]:
         if not is_blank(paths.folder):
             read_identity(paths)
         paths.folder.mkdir(parents=True, exist_ok=True)
-        lock = Lock.exclusive(paths)
-        try:
-            return lock, _recover_locked(paths, settings, lock)
-        except BaseException:
-            lock.release()
-            raise
+        with ExitStack() as undo:
+            lock = Lock.exclusive(paths)
+            undo.callback(lock.release)
+            recovered = _recover_locked(paths, settings, lock)
+            undo.pop_all()
+            return lock, recovered
     except OSError as error:
         raise explain(error, paths) from error
 
@@ -67,12 +67,11 @@ def _recover_locked(paths: Paths, settings: JournalSettings, lock: Lock) -> Reco
     fsync_folder(paths.folder)
     found = _head(paths, identity, settings)
     number = _active_segment(paths, found, identity, settings)
-    connection = _connect(paths, number, settings)
-    try:
-        return _caught_up(paths, identity, found, number, connection)
-    except BaseException:
-        connection.close()
-        raise
+    with ExitStack() as undo:
+        connection = undo.enter_context(closing(_connect(paths, number, settings)))
+        recovered = _caught_up(paths, identity, found, number, connection)
+        undo.pop_all()
+        return recovered
 
 
 def _identity(paths: Paths, lock: Lock) -> Identity:
@@ -99,11 +98,8 @@ def _head(paths: Paths, identity: Identity, settings: JournalSettings) -> Head:
 
 
 def _has_commits(paths: Paths, settings: JournalSettings) -> bool:
-    connection = _connect(paths, 1, settings)
-    try:
+    with closing(_connect(paths, 1, settings)) as connection:
         return segments.count_rows(connection)["commits"] > 0
-    finally:
-        connection.close()
 
 
 def _active_segment(paths: Paths, found: Head, identity: Identity, settings: JournalSettings) -> int:
@@ -124,7 +120,7 @@ def _connect(paths: Paths, number: int, settings: JournalSettings) -> Connection
     try:
         return database.open_writable(path, settings)
     except duckdb.Error as error:
-        raise JournalDamaged(f"{path} can not be opened ({' '.join(str(error).split())}); {KEEP}") from error
+        raise JournalDamaged(f"{path} can not be opened ({one_line(error)}); {KEEP}") from error
 
 
 def _caught_up(paths: Paths, identity: Identity, found: Head, number: int, connection: Connection) -> Recovered:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -121,13 +122,10 @@ def _compact(path: Path, target: Path, settings: JournalSettings) -> None:
 
 def _describe(path: Path, number: int, settings: JournalSettings) -> Manifest:
     """Reads a finished file back. Raises JournalDamaged if its chain does not hold."""
-    connection = database.open_read_only(path, settings)
-    try:
+    with closing(database.open_read_only(path, settings)) as connection:
         start = read_start(connection)
-        end = check_chain(connection, start, f"segment {number}")
+        end = check_chain(connection, start, path.name)
         rows = count_rows(connection)
-    finally:
-        connection.close()
     return Manifest(
         segment=number,
         first_commit=start.commit_no + 1,

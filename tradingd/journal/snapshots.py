@@ -22,7 +22,7 @@ def write(paths: Paths, at_seq: int, payload: bytes) -> SnapshotTaken:
 
 def read(paths: Paths, taken: SnapshotTaken) -> bytes:
     """Raises JournalDamaged if the file is not what the journal says; FileNotFoundError if it was removed."""
-    path = _path(paths, taken)
+    path = path_of(paths, taken)
     payload = path.read_bytes()
     found = digest_of(payload)
     if found != taken.digest:
@@ -39,7 +39,7 @@ def newest(
     """Of `taken`, newest first, the first whose file is still there."""
     for snapshot in taken:
         wanted = at_or_before is None or snapshot.at_seq <= at_or_before
-        if wanted and _path(paths, snapshot).exists():
+        if wanted and path_of(paths, snapshot).exists():
             return snapshot, read(paths, snapshot)
     return None
 
@@ -48,5 +48,5 @@ def digest_of(payload: bytes) -> str:
     return blake2b(payload, digest_size=DIGEST_SIZE).hexdigest()
 
 
-def _path(paths: Paths, taken: SnapshotTaken) -> Path:
+def path_of(paths: Paths, taken: SnapshotTaken) -> Path:
     return paths.snapshots / Path(taken.file).name  # the name alone: a record never points out of the folder

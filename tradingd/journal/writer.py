@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -16,11 +16,11 @@ from tradingd.journal.chain import ChainPoint, check_chain
 from tradingd.journal.commit import Commit, check
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import CommitRow, Encoded, next_digest
-from tradingd.journal.errors import JournalError, JournalFailed
+from tradingd.journal.errors import JournalError, JournalFailed, one_line
 from tradingd.journal.faults import point
 from tradingd.journal.folder import Lock, Paths
 from tradingd.journal.head import Head, HeadFile
-from tradingd.journal.reader import JournalReader, one_line
+from tradingd.journal.reader import JournalReader
 from tradingd.journal.recovery import Recovered, recover
 from tradingd.journal.segments import Manifest
 from tradingd.journal.settings import JournalSettings
@@ -47,7 +47,8 @@ class Journal:
         self._rows = recovered.rows
         self._created_day = recovered.created_ns // DAY_NS
         self._usable = True
-        self._maintenance = threading.Lock()  # held by whoever checkpoints, rolls or seals
+        self._live = threading.Lock()  # held by whoever checkpoints or rolls
+        self._sealing = threading.Lock()
 
     @classmethod
     def open(cls, folder: Path, settings: JournalSettings | None = None) -> Self:
@@ -133,7 +134,7 @@ class Journal:
 
         Safe beside `append` from a second thread. Raises JournalFailed.
         """
-        with self._maintenance:
+        with self._live:
             point("checkpoint.before")
             try:
                 self._checkpoint()
@@ -146,7 +147,9 @@ class Journal:
         to_seq = self.last_seq
         with closing(self._connection.cursor()) as cursor:
             cursor.execute("CHECKPOINT")
-            self._checked = check_chain(cursor, self._checked, f"segment {self.head.segment}", to_seq=to_seq)
+            self._checked = check_chain(
+                cursor, self._checked, str(self._paths.segment(self.head.segment)), to_seq=to_seq
+            )
 
     def should_roll(self) -> bool:
         """By rows, by size of the file, or because a UTC day has passed; never an empty segment."""
@@ -158,7 +161,7 @@ class Journal:
 
     def roll(self) -> None:
         """Ends the segment and begins the next one; `seal` then finishes the old one. Between two appends only."""
-        with self._maintenance, self._failing("rollover"):
+        with self._live, self._failing("rollover"):
             if self._rows == 0:
                 raise ValueError("an empty segment can not be rolled over")
             point("roll.before")
@@ -183,7 +186,7 @@ class Journal:
 
         Safe beside `append` from a second thread. Raises JournalFailed.
         """
-        with self._maintenance:
+        with self._sealing:
             try:
                 return [
                     segments.seal(self._paths, number, self._settings)
@@ -204,14 +207,17 @@ class Journal:
     # --- reading and leaving ------------------------------------------------------------------------------------------
 
     def reader(self) -> JournalReader:
-        """Everything that is durable now, for recovery; DuckDB's live file may not be opened a second time."""
+        """Everything that is durable now, for recovery: DuckDB's live file may not be opened a second time.
+
+        Not to be read from across a rollover.
+        """
         numbers = range(1, self.head.segment + 1)
         return JournalReader(self._paths, self._reading, numbers, lock=None)
 
-    def _reading(self, number: int) -> AbstractContextManager[Connection]:
+    def _reading(self, number: int) -> Connection:
         if number == self.head.segment:
-            return closing(self._connection.cursor())
-        return closing(database.open_read_only(self._paths.segment(number), self._settings))
+            return self._connection.cursor()
+        return database.open_read_only(self._paths.segment(number), self._settings)
 
     def close(self) -> None:
         """Checkpoints and lets go. Not after a JournalFailed."""

@@ -1,0 +1,232 @@
+"""Verifies a journal from genesis: every digest, HEAD, the manifests of sealed segments and the snapshots."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from tradingd.events import SnapshotTaken, decode_body
+from tradingd.journal import database, head, segments, snapshots
+from tradingd.journal.chain import ChainPoint, Fault, follow
+from tradingd.journal.database import Connection
+from tradingd.journal.digest import genesis
+from tradingd.journal.errors import JournalDamaged, one_line
+from tradingd.journal.folder import Identity, Lock, Paths, read_identity
+from tradingd.journal.schema import ROW_TABLES
+from tradingd.journal.segments import Manifest
+from tradingd.journal.settings import JournalSettings
+from tradingd.journal.tables import BAR_FLOATS, TICK_FLOATS
+
+# What must be NULL in the database; the digest can not tell it from NULL.
+NOT_CANONICAL = {
+    "ticks": " OR ".join([*(f"isnan({name})" for name in TICK_FLOATS), "venue_id = -1"]),
+    "bars": " OR ".join(f"isnan({name})" for name in BAR_FLOATS),
+}
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class VerifyReport:
+    """`fault` is the first one, and None where everything is as it was committed; `end` is the last verified commit."""
+
+    journal_id: str
+    end: ChainPoint
+    segments: int = 0
+    rows: int = 0
+    fault: Fault | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return self.fault is None
+
+
+def verify(folder: Path, settings: JournalSettings | None = None, say: Say = lambda line: None) -> VerifyReport:
+    """`say` hears a line per segment. Of a journal that is in use only the sealed segments are looked at.
+
+    Raises JournalForeign, JournalTooNew, JournalDamaged where journal.json itself can not be read.
+    """
+    paths = Paths(folder)
+    identity = read_identity(paths)
+    lock = Lock.shared(paths)
+    try:
+        return _Verification(paths, identity, settings or JournalSettings(), lock is None, say).run()
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+class _Verification:
+    def __init__(self, paths: Paths, identity: Identity, settings: JournalSettings, live: bool, say: Say) -> None:
+        self._paths = paths
+        self._identity = identity
+        self._settings = settings
+        self._live = live
+        self._say = say
+        self._digest_at_head: bytes | None = None
+        self._head: head.Head | None = None
+        self.report = VerifyReport(identity.id, ChainPoint(0, 0, genesis(identity.genesis)))
+
+    def run(self) -> VerifyReport:
+        self.report.fault = next(self._faults(), None)
+        return self.report
+
+    def _faults(self) -> Iterator[Fault]:
+        """All checks in order; only the first fault is asked for."""
+        yield from self._head_slots()
+        try:
+            numbers = self._numbers()
+        except JournalDamaged as error:
+            yield Fault("segments", None, "", "files", "all segments in a row", str(error))
+            return
+        for number in numbers:
+            yield from self._segment(number)
+        if not self._live:
+            yield from self._head_agrees()
+
+    def _numbers(self) -> list[int]:
+        numbers = self._paths.segment_numbers()
+        sealed = [number for number in numbers if self._paths.manifest(number).exists()]
+        if self._live:
+            self.report.notes.append(f"the journal is in use: {len(sealed)} sealed segments of {len(numbers)} verified")
+            return sealed
+        unsealed = [number for number in numbers[:-1] if number not in sealed]
+        self.report.notes += [f"segment {number} is not sealed yet" for number in unsealed]
+        return numbers
+
+    # --- HEAD ---------------------------------------------------------------------------------------------------------
+
+    def _head_slots(self) -> Iterator[Fault]:
+        if not self._paths.head.exists():
+            yield Fault("HEAD", None, "", "file", f"{head.FILE_SIZE} bytes", "none")
+            return
+        size = self._paths.head.stat().st_size
+        if size != head.FILE_SIZE:
+            yield Fault("HEAD", None, "", "size", f"{head.FILE_SIZE} bytes", f"{size} bytes")
+            return
+        slots = head.read_slots(self._paths.head)
+        for offset, slot in zip(head.SLOT_OFFSETS, slots, strict=True):
+            if slot is None and not self._live:
+                yield Fault("HEAD", None, f"slot at byte {offset}", "checksum", "one that fits", "another")
+        self._head = max(filter(None, slots), key=lambda found: found.generation, default=None)
+
+    def _head_agrees(self) -> Iterator[Fault]:
+        if self._head is None:
+            return
+        end, found = self.report.end, self._head
+        if found.commit_no > end.commit_no:
+            yield Fault(
+                "HEAD",
+                found.commit_no,
+                f"seq {end.last_seq + 1} to {found.last_seq}",
+                "acknowledged commits",
+                f"commit {found.commit_no}",
+                f"the last is commit {end.commit_no}",
+            )
+        elif self._digest_at_head is not None and self._digest_at_head != found.digest:
+            yield Fault("HEAD", found.commit_no, "", "digest", found.digest.hex(), self._digest_at_head.hex())
+        elif found.commit_no < end.commit_no:
+            self.report.notes.append(f"{end.commit_no - found.commit_no} commits after HEAD, kept at the next start")
+
+    # --- segments -----------------------------------------------------------------------------------------------------
+
+    def _segment(self, number: int) -> Iterator[Fault]:
+        path = self._paths.segment(number)
+        try:
+            with closing(database.open_read_only(path, self._settings)) as connection:
+                yield from self._content(connection, number, path.name)
+        except (duckdb.Error, JournalDamaged) as error:
+            yield Fault(path.name, None, "", "file", "a readable segment", one_line(error))
+        self.report.segments += 1
+        self._say(f"{path.name}: commit {self.report.end.commit_no}, seq {self.report.end.last_seq}")
+
+    def _content(self, connection: Connection, number: int, name: str) -> Iterator[Fault]:
+        before = self.report.end
+        yield from _start_fault(segments.read_start(connection), before, name)
+        self.report.end, fault = follow(connection, before, database.read_commits(connection), name)
+        if fault is not None:
+            yield fault
+        yield from _surplus(connection, name)
+        yield from _not_canonical(connection, name)
+        yield from self._snapshots(connection)
+        self._note_head(connection, before)
+        rows = segments.count_rows(connection)
+        self.report.rows += sum(rows[table] for table in ROW_TABLES)
+        manifest = segments.read_manifest(self._paths, number)
+        if manifest is not None:
+            yield from self._manifest_faults(manifest, number, before, rows)
+
+    def _note_head(self, connection: Connection, before: ChainPoint) -> None:
+        if self._head is None:
+            return
+        if self._head.commit_no == before.commit_no:
+            self._digest_at_head = before.digest
+        query = "SELECT digest FROM commits WHERE commit_no = ?"
+        for (digest,) in connection.execute(query, [self._head.commit_no]).fetchall():
+            self._digest_at_head = digest
+
+    def _manifest_faults(
+        self, manifest: Manifest, number: int, before: ChainPoint, rows: dict[str, int]
+    ) -> Iterator[Fault]:
+        path, end = self._paths.segment(number), self.report.end
+        found = {
+            "segment": number,
+            "first_commit": before.commit_no + 1,
+            "last_commit": end.commit_no,
+            "first_seq": before.last_seq + 1,
+            "last_seq": end.last_seq,
+            "rows": rows,
+            "digest_before": before.digest.hex(),
+            "digest": end.digest.hex(),
+            "file_bytes": path.stat().st_size,
+            "sha256": segments.sha256(path),
+        }
+        for name, value in found.items():
+            expected = getattr(manifest, name)
+            if value != expected:
+                yield Fault(self._paths.manifest(number).name, None, "", name, str(expected), str(value))
+
+    def _snapshots(self, connection: Connection) -> Iterator[Fault]:
+        query = "SELECT seq, payload FROM facts WHERE type = 'SnapshotTaken' ORDER BY seq"
+        for seq, payload in connection.execute(query).fetchall():
+            taken = decode_body(payload)
+            if isinstance(taken, SnapshotTaken):
+                yield from self._snapshot(seq, taken)
+
+    def _snapshot(self, seq: int, taken: SnapshotTaken) -> Iterator[Fault]:
+        try:
+            found = snapshots.digest_of(snapshots.path_of(self._paths, taken).read_bytes())
+        except FileNotFoundError:
+            self.report.notes.append(f"snapshot {taken.file} was removed")
+            return
+        if found != taken.digest:
+            yield Fault(taken.file, None, f"seq {seq}", "digest", taken.digest, found)
+
+
+def _start_fault(start: ChainPoint, before: ChainPoint, name: str) -> Iterator[Fault]:
+    if start != before:
+        yield Fault(
+            name,
+            None,
+            f"seq {before.last_seq + 1}",
+            "start of the segment",
+            f"after commit {before.commit_no}, digest {before.digest.hex()}",
+            f"after commit {start.commit_no}, digest {start.digest.hex()}",
+        )
+
+
+def _surplus(connection: Connection, name: str) -> Iterator[Fault]:
+    expected, found = segments.committed_rows(connection), segments.count_rows(connection)
+    for table in ROW_TABLES:
+        if found[table] != expected[table]:
+            yield Fault(name, None, "", f"rows in {table}", str(expected[table]), str(found[table]))
+
+
+def _not_canonical(connection: Connection, name: str) -> Iterator[Fault]:
+    for table, condition in NOT_CANONICAL.items():
+        found = connection.execute(f"SELECT min(seq) FROM {table} WHERE {condition}").fetchall()[0][0]
+        if found is not None:
+            yield Fault(name, None, f"seq {found}", f"an absent value in {table}", "NULL", "NaN or -1")
