@@ -39,7 +39,8 @@ def quote_line(ns: int, update_id: int, bid: str = "100.4", symbol: str = "btcus
 
 
 def depth_line(ns: int, update_id: int) -> str:
-    return f'{ns} {{"stream":"btcusdt@depth@0ms","data":{{"e":"depthUpdate","E":{ns // 10**6},"u":{update_id},"b":[],"a":[["1.0","2"]]}}}}'
+    data = f'"e":"depthUpdate","E":{ns // 10**6},"u":{update_id},"b":[],"a":[["1.0","2"]]'
+    return f'{ns} {{"stream":"btcusdt@depth@0ms","data":{{{data}}}}}'
 
 
 def binance_lines(start: int, symbol: str) -> list[str]:
@@ -136,6 +137,7 @@ def write_paced(folder: Path) -> dict:
     return {**write_binance(folder), "pace": "recorded", "speed": 1e6}
 
 
+ROWS = {"binance": 294, "paced": 294, "csv": 88, "csv_gz": 176, "json": 50, "parquet": 50, "simulated": 300}
 WRITERS: dict[str, Callable[[Path], dict]] = {name: globals()[f"write_{name}"] for name in KINDS}
 
 
@@ -182,7 +184,7 @@ def rows_of(ticks: TickBatch) -> list[tuple]:
     frames = iter(ticks.frames)
     columns = [getattr(ticks, name).tolist() for name in TICK_COLUMNS]
     return [
-        (*("absent" if value != value else value for value in row), next(frames) if row[0] == FRAME else None)
+        (*("absent" if math.isnan(value) else value for value in row), next(frames) if row[0] == FRAME else None)
         for row in zip(*columns, strict=True)
     ]
 
@@ -205,6 +207,11 @@ def test_begins_connected_and_ends_done_with_its_counts(make_feed: Callable[[int
     assert last.body.detail.startswith(f"{len(entries(batches))} rows: ")
     assert first.ts_received_ns == first_ns(batches)
     assert first.source == last.source == "feed"
+
+
+def test_each_row_read_is_one_row_given(make_feed: Callable[[int], Feed], request: pytest.FixtureRequest) -> None:
+    kind = request.node.callspec.params["make_feed"]
+    assert len(entries(run(make_feed(100)))) == ROWS[kind]
 
 
 def first_ns(batches: list[list[Item]]) -> int:

@@ -3,10 +3,6 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from tradingd.feeds.binance.chunk import frame_rejection
 from tradingd.feeds.binance.parse import FrameParser
 from tradingd.feeds.binance.sequence import IdSequence
 from tradingd.feeds.checks import faults_of, price_floors
@@ -36,16 +32,9 @@ def recorded_feed(
         files = [_file_rows(path, parser) for path, parser in zip(paths, parsers, strict=True)]
         ids = IdSequence(settings.name)
         merged = merge(files, rows_ahead=settings.batch_rows)
-        return 0, (_with_faults_rejected(ids.checked(piece), floors) for piece in merged)
+        return 0, (ids.checked(piece, faults_of(piece.columns, floors)) for piece in merged)
 
     return RowFeed(settings.name, source, settings.batch_rows, rows, [path.name for path in paths])
-
-
-def _with_faults_rejected(rows: Rows, floors: npt.NDArray[np.float64]) -> Rows:
-    """After the ids were looked at: the id of a trade that makes no sense is not missing."""
-    faults = faults_of(rows.columns, floors)
-    payloads = rows.columns["payload"]
-    return rows.rejecting({row: frame_rejection(payloads[row], reason) for row, reason in faults.items()})
 
 
 def _file_rows(path: Path, parser: FrameParser) -> Iterator[Rows]:
