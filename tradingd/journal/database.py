@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tradingd.columns import BAR, TICK_COLUMNS
-from tradingd.journal.commit import BarRows
+from tradingd.commit import BarRows
 from tradingd.journal.digest import CommitRow
 from tradingd.journal.settings import JournalSettings
 from tradingd.journal.tables import BAR_FLOATS, TICK_FLOATS, Tables

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradingd.columns import BAR, I64, NO_VENUE_ID, TICK_COLUMNS, TICK_DTYPES
-from tradingd.journal.commit import BarRows
+from tradingd.commit import BarRows
 from tradingd.journal.tables import BAR_FLOATS, TICK_FLOATS, Columns, FactRow, Tables
 
 Records = npt.NDArray[np.void]

@@ -11,10 +11,10 @@ import duckdb
 import msgspec
 import polars as pl
 
+from tradingd.commit import Commit
 from tradingd.events import SnapshotTaken, decode_body
 from tradingd.journal import database, head, snapshots, sql
 from tradingd.journal.chain import KEEP, chunks
-from tradingd.journal.commit import Commit
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import CommitRow
 from tradingd.journal.errors import JournalDamaged, one_line

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tradingd.columns import FRAME, I64, TICK_COLUMNS, TICK_DTYPES, TickBatch
+from tradingd.commit import BarRows, Commit
 from tradingd.events import Event, decode_body, encode_body, type_name
-from tradingd.journal.commit import NO_BARS, BarRows, Commit
 
 Columns = Mapping[str, npt.NDArray[Any]]
 FactRow = tuple[int, int, int, int, str, str, int | None, str | None, str]
@@ -67,7 +67,7 @@ def tables_of(commit: Commit) -> Tables:
         ticks=ticks,
         frame_seq=ticks["seq"][ticks["kind"] == FRAME],
         frames=[frame for _, batch in commit.ticks for frame in batch.frames],
-        bars=_canonical(commit.bars) if len(commit.bars) else NO_BARS,
+        bars=_canonical(commit.bars) if len(commit.bars) else BarRows.empty(),
         facts=[_fact_row(event) for event in commit.events],
     )
 

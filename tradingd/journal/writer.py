@@ -10,10 +10,11 @@ from typing import Self
 
 import duckdb
 
+from tradingd.commit import Commit
 from tradingd.events import SnapshotTaken
 from tradingd.journal import database, segments, snapshots
 from tradingd.journal.chain import ChainPoint, check_chain
-from tradingd.journal.commit import Commit, check
+from tradingd.journal.check import check
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import CommitRow, Encoded, next_digest
 from tradingd.journal.errors import JournalError, JournalFailed, one_line

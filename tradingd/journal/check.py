@@ -1,42 +1,11 @@
-"""One commit: a batch of inputs and the facts that they caused, made durable together or not at all."""
+"""What a commit must be before it is written; anything else is a bug of whoever made it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
-from tradingd.columns import BAR, FRAME, I64, BarArray, TickBatch
-from tradingd.events import Event
-
-
-@dataclass(frozen=True, slots=True)
-class BarRows:
-    """Bars with their positions, in (seq, n) order; `rows` is of `columns.BAR`. Bars are facts, so n >= 1."""
-
-    seq: I64
-    n: I64
-    rows: BarArray
-
-    def __len__(self) -> int:
-        return len(self.seq)
-
-
-NO_BARS = BarRows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, BAR))
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """first_seq, last_seq   the inputs covered, at least one; consecutive commits are contiguous
-    ticks    (seq of the first row, batch), ascending; the rows of a batch have consecutive seqs
-    events   inputs that are no ticks (n = 0) and facts (n >= 1), in (seq, n) order
-    bars     closed bars, facts too
-    """
-
-    first_seq: int
-    last_seq: int
-    ticks: tuple[tuple[int, TickBatch], ...] = ()
-    events: tuple[Event, ...] = ()
-    bars: BarRows = NO_BARS
+from tradingd.columns import FRAME, I64
+from tradingd.commit import Commit
 
 
 def check(commit: Commit) -> None:
