@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from tradingd.columns import I64, BarArray
@@ -58,6 +59,19 @@ def address_of(_typing: Any, record: Any) -> Any:
         return builder.ptrtoint(args[0], ir.IntType(64))
 
     return types.int64(record), codegen
+
+
+@code_generator
+def local_copy(_typing: Any, record: Any) -> Any:
+    """A copy of a record on the stack, which the compiler keeps in registers; it ends with the calling kernel."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        place = cgutils.alloca_once(builder, ir.ArrayType(ir.IntType(64), (record.size + 7) // 8))
+        copy = builder.bitcast(place, args[0].type)
+        cgutils.raw_memcpy(builder, copy, args[0], ir.Constant(ir.IntType(64), record.size), 1)
+        return copy
+
+    return record(record), codegen
 
 
 @kernel
