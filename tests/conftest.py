@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# the first call of a kernel compiles it, which no deadline allows for
+settings.register_profile("tradingd", deadline=None)
+settings.load_profile("tradingd")
 
 ROOT = Path(__file__).resolve().parent.parent
 
