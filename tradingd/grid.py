@@ -1,5 +1,6 @@
 """Prices on ticks and quantities on lots: counts are integers, and a count has exactly one float."""
 
+import math
 from decimal import Decimal
 from functools import lru_cache
 
@@ -35,7 +36,7 @@ class Grid(Struct, frozen=True):
 
     def holds(self, value: float) -> bool:
         """Whether `value` is a canonical float of this grid."""
-        return self.value(self.nearest(value)) == value
+        return math.isfinite(value) and self.value(self.nearest(value)) == value
 
 
 @lru_cache(maxsize=4096)

@@ -1,21 +1,26 @@
 """The one gate for every order: manual, closing and emergency ones too."""
 
+from collections.abc import Iterator
+
 from tradingd.commands import Approved
 from tradingd.events import OrderRefused, OrderRequested
 from tradingd.risk.context import RiskContext, is_reducing
-from tradingd.risk.rules import RULES, Broken, Rule
+from tradingd.risk.rules import RULES, WELL_FORMED, Broken, Rule
 
 
 def review(order: OrderRequested, context: RiskContext) -> Approved | OrderRefused:
     """The order approved, or the first rule of `RULES` that refuses it."""
-    reducing = is_reducing(context, order)
-    for rule in RULES:
-        if reducing and not rule.binds_reducing:
-            continue
+    for rule in _rules_for(order, context):
         broken = rule.check(order, context)
         if broken:
             return _refusal(order, rule, broken)
     return Approved(order)
+
+
+def _rules_for(order: OrderRequested, context: RiskContext) -> Iterator[Rule]:
+    yield WELL_FORMED  # only such an order can be weighed
+    reducing = is_reducing(context, order)
+    yield from (rule for rule in RULES if rule.binds_reducing or not reducing)
 
 
 def _refusal(order: OrderRequested, rule: Rule, broken: Broken) -> OrderRefused:

@@ -175,8 +175,8 @@ def drawdown(order: OrderRequested, context: RiskContext) -> Broken | None:
     return _loss(context, "drawdown", drawdown_of(context, context.instruments[order.instrument].currency))
 
 
+WELL_FORMED = Rule("well_formed", well_formed, binds_reducing=True)
 RULES = (
-    Rule("well_formed", well_formed, binds_reducing=True),
     Rule("halted", halted, binds_reducing=False),
     Rule("restricted", restricted, binds_reducing=False),
     Rule("in_doubt", in_doubt, binds_reducing=False),
