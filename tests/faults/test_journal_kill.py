@@ -1,0 +1,169 @@
+"""A writer dies at every named point; whoever opens the journal next finds all that was acknowledged, once."""
+
+import os
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tradingd.journal.errors import JournalDamaged, JournalLocked
+from tradingd.journal.reader import JournalReader
+from tradingd.journal.verify import verify
+from tradingd.journal.writer import Journal
+
+CHILD = Path(__file__).with_name("journal_child.py")
+child = runpy.run_path(str(CHILD), run_name="journal_child")
+commit_at, contents, settings = child["commit_at"], child["contents"], child["SETTINGS"]
+
+COMMITS = 9  # enough for a rollover and a checkpoint
+POINTS = [
+    "recovery.after-identity",
+    "segment.before-rename",
+    "segment.after-rename",
+    "recovery.before-head",
+    "recovery.after-head",
+    "append.before-commit:3",
+    "append.after-commit:1",
+    "append.after-commit:7",
+    "append.after-head:7",
+    "checkpoint.before",
+    "checkpoint.after",
+    "snapshot.before",
+    "snapshot.after",
+    "roll.before",
+    "roll.after-checkpoint",
+    "segment.before-rename:2",
+    "roll.before-head",
+    "roll.after-head",
+    "seal.before-compact",
+    "seal.after-compact",
+    "segment.before-rename:3",
+    "seal.before-manifest",
+    "seal.after-manifest",
+]
+
+
+def run_child(folder: Path, *args: object, kill_at: str = "") -> subprocess.CompletedProcess[str]:
+    env = os.environ | ({"TRADINGD_KILL_AT": kill_at} if kill_at else {})
+    command = [sys.executable, str(CHILD), str(folder), *map(str, args)]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def acknowledged(output: str) -> int:
+    """The last seq that the child printed."""
+    return max((int(line.split()[1]) for line in output.splitlines() if line.startswith("ack")), default=0)
+
+
+def finish_and_check(folder: Path, commits: int = COMMITS) -> None:
+    """Appends what is missing; then the journal holds exactly the commits, and verifies."""
+    journal = Journal.open(folder, settings)
+    for number in range(journal.head.commit_no + 1, commits + 1):
+        journal.append(commit_at(number))
+    journal.seal()
+    journal.close()
+    with JournalReader.open(folder) as reader:
+        found = [contents(commit) for commit in reader.commits()]
+    assert found == [contents(commit_at(number)) for number in range(1, commits + 1)]
+    report = verify(folder)
+    assert report.fault is None
+    assert report.end.commit_no == commits
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_nothing_acknowledged_is_lost_and_nothing_is_there_twice(tmp_path: Path, name: str) -> None:
+    # given a writer that is killed at a point
+    killed = run_child(tmp_path / "j", COMMITS, kill_at=name)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    # when the journal is opened again
+    journal = Journal.open(tmp_path / "j", settings)
+    kept = journal.last_seq
+    journal.close()
+    # then what was acknowledged is there, and the rest can be appended
+    assert kept >= acknowledged(killed.stdout)
+    finish_and_check(tmp_path / "j")
+
+
+@pytest.mark.parametrize("name", ["recovery.before-head", "recovery.after-head"])
+def test_a_recovery_that_is_killed_can_be_recovered(tmp_path: Path, name: str) -> None:
+    run_child(tmp_path / "j", COMMITS, kill_at="append.after-commit:5")
+    assert run_child(tmp_path / "j", COMMITS, kill_at=name).returncode == -signal.SIGKILL
+    finish_and_check(tmp_path / "j")
+
+
+def test_a_commit_that_head_has_not_seen_is_kept(tmp_path: Path) -> None:
+    killed = run_child(tmp_path / "j", COMMITS, kill_at="append.after-commit:3")
+    journal = Journal.open(tmp_path / "j", settings)
+    assert journal.last_seq == commit_at(3).last_seq > acknowledged(killed.stdout)
+    assert journal.epoch == 2
+    journal.close()
+
+
+def test_a_disk_that_fills_up_keeps_what_was_acknowledged(tmp_path: Path) -> None:
+    # given files that can not grow: the write-ahead log of a commit does not fit
+    run_child(tmp_path / "j", 1)
+    size = max(path.stat().st_size for path in (tmp_path / "j" / "segments").iterdir())
+    for limit in (0, 1000, 5000, 20_000):
+        result = run_child(tmp_path / "j", 500, size + limit)
+        assert result.returncode == 3, result.stderr
+        assert "failed" in result.stdout
+        journal = Journal.open(tmp_path / "j", settings)
+        assert journal.last_seq >= acknowledged(result.stdout)
+        commits = journal.head.commit_no
+        journal.close()
+    finish_and_check(tmp_path / "j", commits)
+
+
+@pytest.fixture(scope="module")
+def crashed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A journal with a write-ahead log, of which every commit is acknowledged."""
+    folder = tmp_path_factory.mktemp("crashed") / "j"
+    run_child(folder, COMMITS, kill_at="append.after-head:3")
+    return folder
+
+
+def wal_of(folder: Path) -> Path:
+    return folder / "segments" / "000001.duckdb.wal"
+
+
+def test_a_lost_write_ahead_log_is_noticed(crashed: Path, tmp_path: Path) -> None:
+    shutil.copytree(crashed, tmp_path / "j")
+    wal_of(tmp_path / "j").unlink()
+    with pytest.raises(JournalDamaged, match="trails HEAD"):
+        Journal.open(tmp_path / "j", settings)
+
+
+@pytest.mark.parametrize("tenth", range(10))
+def test_a_truncated_write_ahead_log_is_noticed(crashed: Path, tmp_path: Path, tenth: int) -> None:
+    shutil.copytree(crashed, tmp_path / "j")
+    wal = wal_of(tmp_path / "j")
+    os.truncate(wal, wal.stat().st_size * tenth // 10)
+    with pytest.raises(JournalDamaged):
+        Journal.open(tmp_path / "j", settings)
+
+
+def test_a_flipped_bit_in_the_write_ahead_log_is_noticed(crashed: Path, tmp_path: Path) -> None:
+    content = wal_of(crashed).read_bytes()
+    for at in range(0, len(content), len(content) // 40):
+        folder = tmp_path / str(at)
+        shutil.copytree(crashed, folder)
+        wal_of(folder).write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
+        try:
+            Journal.open(folder, settings).close()
+        except JournalDamaged:
+            continue
+        finish_and_check(folder)  # it did not matter, or DuckDB's header was hit where it is not used
+
+
+def test_the_lock_of_a_killed_process_is_free_and_that_of_a_living_one_is_not(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path / "j", settings)
+    with pytest.raises(JournalLocked, match=f"in use by process {os.getpid()}"):
+        Journal.open(tmp_path / "j", settings)
+    refused = run_child(tmp_path / "j", 1)
+    assert "JournalLocked" in refused.stderr
+    journal.append(commit_at(1))
+    journal.close()
+    Journal.open(tmp_path / "j", settings).close()
