@@ -38,7 +38,9 @@ def status(journal: JournalOption = None, config: ConfigOption = None, as_json: 
 def halt(
     journal: JournalOption = None, config: ConfigOption = None, reason: Reason = "", as_json: AsJson = False
 ) -> None:
-    """Cancel open orders and stop new exposure, until someone resumes; a restart does not lift it.
+    """Cancel open orders and allow no new exposure.
+
+    It stays so until someone resumes; a restart does not lift it.
 
     Example: tradingd halt -j journal/demo -m "odd fills on SIM:AAA"
     """

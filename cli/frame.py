@@ -1,7 +1,7 @@
 """What the two programs share: how they start, and how whatever goes wrong becomes one line and an exit code."""
 
 import sys
-from importlib.metadata import version
+from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -18,6 +18,7 @@ CODE_BY_ERROR = {
     "tradingd.feeds.contract:FeedConfigError": USAGE,
     "tradingd.journal.errors:JournalError": OUTSIDE,
     "tradingd.kernels.compile:CacheUnwritableError": OUTSIDE,
+    "tradingd.secrets:SecretMissingError": USAGE,
     "tradingd.strategies.contract:StrategyError": USAGE,
     f"{__package__}.frame:UsageError": USAGE,
     "builtins:OSError": OUTSIDE,
@@ -76,14 +77,15 @@ def explained(error: BaseException) -> str:
     return str(error)
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"tradingd {metadata.version('tradingd')}")
+        raise typer.Exit
+
+
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=lambda asked: _print_version() if asked else None, is_eager=True)
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """The options before the command; the summary of the program is set where it is made."""
-
-
-def _print_version() -> None:
-    print(f"tradingd {version('tradingd')}")
-    raise typer.Exit

@@ -65,7 +65,7 @@ def test_what_is_right_has_no_problems() -> None:
         ({"shapes": [7]}, "shapes[0]: expected table, got whole number"),
         ({"shapes": [{"radius": 1}]}, "shapes[0].kind: missing (known: circle, square)"),
         ({"shapes": [{"kind": "cirle"}]}, 'shapes[0].kind: unknown kind "cirle", did you mean "circle"?'),
-        ({"shapes": [{"kind": "circle"}]}, "shapes[0].radius: missing; a number is needed"),
+        ({"shapes": [{"kind": "circle"}]}, "shapes[0].radius: missing (number > 0)"),
         ({"shapes": [{"kind": "circle", "radius": 0}]}, "shapes[0].radius: expected number > 0.0, got 0"),
         (
             {"shapes": [{"kind": "square", "side": 1, "colour": "gren"}]},

@@ -1,26 +1,16 @@
 """Checks plain TOML values against a msgspec type and reports every problem, where msgspec stops at the first."""
 
-import enum
 import math
 import re
 import types
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo
 
 from tradingd.config.problems import Problem, join, suggestion
-
-# what people who write TOML call msgspec's types
-WORDS = {
-    "str": "string",
-    "int": "whole number",
-    "float": "number",
-    "bool": "true or false",
-    "array": "list",
-    "object": "table",
-}
+from tradingd.config.words import choices_of, described, in_words
 
 
 def check(value: object, kind: Any, path: str = "") -> list[Problem]:
@@ -51,7 +41,7 @@ def _struct(table: dict[str, Any], kind: type[Struct], path: str) -> list[Proble
     missing = [name for name, field in fields.items() if _required(field) and name not in table]
     return [
         *(Problem(join(path, key), f"unknown key{suggestion(key, fields)}") for key in unknown),
-        *(Problem(join(path, name), f"missing; {_described(fields[name].type)} is needed") for name in missing),
+        *(Problem(join(path, name), f"missing ({described(fields[name].type)})") for name in missing),
         *(p for key in table if key in fields for p in check(table[key], fields[key].type, join(path, key))),
     ]
 
@@ -84,35 +74,13 @@ def _whole(value: object, kind: Any, path: str) -> list[Problem]:
 
 def _explained(message: str, value: object, kind: Any) -> str:
     """msgspec's words without its own path, with the value that was met and what could stand there."""
-    if isinstance(value, str) and (choices := _choices(_bare(kind))):
+    if isinstance(value, str) and (choices := choices_of(_bare(kind))):
         return f'unknown value "{value}"{suggestion(value, choices)}'
     text = re.sub(r" - at `.*`$", "", message)
-    text = re.sub(r"`([^`]*)`", lambda match: _in_words(match[1]), text)
+    text = re.sub(r"`([^`]*)`", lambda match: in_words(match[1]), text)
     text = text.replace("string matching regex", "string of the form")
     text = text[0].lower() + text[1:]
     return text if "got" in text or isinstance(value, (dict, list)) else f"{text}, got {value!r}"
-
-
-def _in_words(types_met: str) -> str:
-    """msgspec's `int | float | null` as people say it; TOML has no null."""
-    return " or ".join(WORDS.get(name, name) for name in types_met.split(" | ") if name != "null")
-
-
-def _choices(kind: Any) -> list[str]:
-    if get_origin(kind) is Literal:
-        return [str(choice) for choice in get_args(kind)]
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return [str(member.value) for member in kind]
-    return []
-
-
-def _described(kind: Any) -> str:
-    bare = _bare(kind)
-    if get_origin(bare) in (list, tuple):
-        return "a list"
-    if _is_struct(bare) or get_origin(bare) is dict:
-        return "a table"
-    return f"a {WORDS.get(bare.__name__, 'value')}" if isinstance(bare, type) else "a value"
 
 
 def _bare(kind: Any) -> Any:

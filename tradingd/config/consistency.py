@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from tradingd.columns import DAY_TIMEFRAME, TIMEFRAMES
 from tradingd.config import places
 from tradingd.config.kinds import strategy_problems
 from tradingd.config.problems import Problem, suggestion
 from tradingd.config.settings import Config
-from tradingd.config.zones import UnknownZoneError, utc_offsets
-from tradingd.feeds.settings import FeedSettings, SimulatedSettings, TickFile
+from tradingd.config.zones import UnknownZoneError, bake
+from tradingd.core.settings import parent_timeframe
+from tradingd.feeds.settings import FeedSettings, RecordedFile, SimulatedSettings, TickFile
 from tradingd.instruments import AccountSettings, Instrument
 
 INT64_MAX = 2**63 - 1
@@ -46,9 +48,20 @@ def _instrument(instrument: Instrument, path: str, config: Config) -> Iterator[P
     if instrument.session.utc_offsets:
         yield Problem(f"{path}.session.utc_offsets", "is worked out from the time zone; leave it out")
     try:
-        utc_offsets(instrument.session.timezone)
+        baked = bake(instrument)
     except UnknownZoneError as error:
         yield Problem(f"{path}.session.timezone", str(error))
+        return
+    yield from _day_bars(baked, path, config.timeframes_of(instrument.id))
+
+
+def _day_bars(instrument: Instrument, path: str, used: list[int]) -> Iterator[Problem]:
+    """Bars of a day are made of finer ones, which have to end where its session does."""
+    if len(used) > 1 and DAY_TIMEFRAME in used and parent_timeframe(instrument, DAY_TIMEFRAME, used[:-1]) is None:
+        names = ", ".join(TIMEFRAMES[index] for index in used[:-1])
+        yield Problem(
+            f"{path}.session", f"its 1d bars are made of no timeframe in use ({names}); add 1m to bars.timeframes"
+        )
 
 
 def _account(account: AccountSettings, path: str) -> Iterator[Problem]:
@@ -67,7 +80,8 @@ def _feed(feed: FeedSettings, path: str, config: Config, base: Path) -> Iterator
         for n, market in enumerate(feed.instruments):
             yield from _known(market.instrument, f"{path}.instruments[{n}].instrument", ids)
         return
-    for n, file in enumerate(feed.files):
+    files: tuple[RecordedFile | TickFile, ...] = feed.files
+    for n, file in enumerate(files):
         yield from _file(file.path, f"{path}.files[{n}].path", base)
         if isinstance(file, TickFile) and file.instrument:
             yield from _known(file.instrument, f"{path}.files[{n}].instrument", ids)

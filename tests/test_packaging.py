@@ -1,0 +1,106 @@
+"""What is installed: every package and data file, the two programs, and nothing called plain `cli`."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def packages_on_disk() -> list[str]:
+    """Folders with an __init__.py, under the name that they are imported by."""
+    found = [init.parent.relative_to(ROOT) for top in ("tradingd", "cli") for init in (ROOT / top).rglob("__init__.py")]
+    return sorted(
+        ".".join(("tradingd_cli" if folder.parts[0] == "cli" else "tradingd", *folder.parts[1:])) for folder in found
+    )
+
+
+def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | environment
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy: setuptools leaves its work, and would take it up again, where it builds."""
+    source = tmp_path_factory.mktemp("source")
+    for folder in ("tradingd", "cli", "configs"):
+        shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"), symlinks=True)
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, source)
+    command = (
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        "dist",
+        ".",
+    )
+    built = run(*command, cwd=source, PIP_DISABLE_PIP_VERSION_CHECK="1")
+    assert built.returncode == 0, built.stderr
+    (wheel,) = (source / "dist").glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel's own files in a folder of their own; what it depends on comes from this environment."""
+    target = tmp_path_factory.mktemp("installed")
+    command = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", target, wheel)
+    done = run(*command, cwd=target, PIP_DISABLE_PIP_VERSION_CHECK="1")
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+def test_pyproject_names_every_package() -> None:
+    assert sorted(PROJECT["tool"]["setuptools"]["packages"]) == packages_on_disk()
+
+
+def test_the_wheel_holds_every_module_and_data_file(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    modules = {file.relative_to(ROOT).as_posix() for top in ("tradingd", "cli") for file in (ROOT / top).rglob("*.py")}
+    assert {("tradingd_" + name if name.startswith("cli/") else name) for name in modules} <= names
+    assert {"tradingd/py.typed", "tradingd/config/demo.toml"} <= names
+
+
+def test_no_package_is_called_plain_cli(wheel: Path) -> None:
+    tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"tradingd", "tradingd_cli"}
+
+
+def test_constraints_name_everything_that_pyproject_asks_for() -> None:
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    asked = PROJECT["project"]["dependencies"] + [line for extra in extras for line in extra]
+    pinned = {line.partition("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    assert {line.partition(">=")[0].lower() for line in asked} <= pinned
+
+
+@pytest.mark.parametrize("program", ["tradingd", "trade"])
+def test_a_program_runs_outside_of_the_checkout(program: str, installed: Path, tmp_path: Path) -> None:
+    done = run(installed / "bin" / program, "--version", cwd=tmp_path, PYTHONPATH=str(installed))
+    assert (done.returncode, done.stdout) == (0, f"tradingd {PROJECT['project']['version']}\n")
+
+
+def test_nothing_is_imported_from_the_checkout(installed: Path, tmp_path: Path) -> None:
+    code = "import tradingd, tradingd_cli; print(tradingd.__file__); print(tradingd_cli.__file__)"
+    done = run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(installed))
+    assert all(Path(line).is_relative_to(installed) for line in done.stdout.split())
+    assert len(done.stdout.split()) == 2
+
+
+def test_a_new_config_is_good_and_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    trade = installed / "bin" / "trade"
+    assert run(trade, "config", "init", "mine.toml", cwd=tmp_path, PYTHONPATH=str(installed)).returncode == 0
+    done = run(trade, "config", "check", "mine.toml", cwd=tmp_path, PYTHONPATH=str(installed))
+    assert (done.returncode, done.stdout) == (0, "mine.toml: good\n"), done.stderr

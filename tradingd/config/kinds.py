@@ -1,0 +1,44 @@
+"""Whether the strategies and exits that a config names can be loaded, and take the parameters that it gives them."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tradingd.config.problems import Problem, join, suggestion
+from tradingd.strategies.contract import CompiledStrategy, PythonStrategy, StrategyError
+from tradingd.strategies.settings import StrategySettings
+
+
+def strategy_problems(strategy: StrategySettings, path: str, base: Path) -> Iterator[Problem]:
+    yield from _problems(strategy.kind, strategy.params, path, base)
+    for n, leave in enumerate(strategy.exits):
+        yield from _problems(leave.kind, leave.params, f"{path}.exits[{n}]", base)
+
+
+def _problems(kind: str, params: Mapping[str, Any], path: str, base: Path) -> Iterator[Problem]:
+    try:
+        strategy = load_kind(kind, base)
+    except StrategyError as error:
+        yield Problem(f"{path}.kind", str(error))
+        return
+    known = _parameters(strategy)
+    unknown = [key for key in params if key not in known]
+    yield from (Problem(join(f"{path}.params", key), f"unknown key{suggestion(key, known)}") for key in unknown)
+    if not unknown:
+        yield from _refused(strategy, params, path)
+
+
+def _refused(strategy: CompiledStrategy | type[PythonStrategy], params: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    """Compiles nothing: a compiled strategy is only asked about its parameters."""
+    try:
+        strategy.resolve(params) if isinstance(strategy, CompiledStrategy) else strategy.instantiate(params)
+    except StrategyError as error:
+        yield Problem(f"{path}.params", str(error))
+
+
+def _parameters(strategy: CompiledStrategy | type[PythonStrategy]) -> list[str]:
+    if isinstance(strategy, CompiledStrategy):
+        return list(strategy.defaults)
+    return [field.encode_name for field in msgspec.structs.fields(strategy.Params)]
