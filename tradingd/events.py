@@ -63,6 +63,14 @@ class Command(enum.StrEnum):
     STOP = "stop"
 
 
+class Resumption(enum.StrEnum):
+    """How a run came by its memory."""
+
+    FRESH = "fresh"  # the journal's first run
+    REBUILT = "rebuilt"  # the same code and settings: recorded inputs were re-executed, perhaps from a snapshot
+    WARMED = "warmed"  # other code or settings: the ledger was kept, memory warmed up with recorded inputs
+
+
 class Body(Struct, frozen=True, tag=True, omit_defaults=True):
     """Base of all event bodies; the tag is the type's name."""
 
@@ -82,7 +90,8 @@ class RunStarted(Body, frozen=True, kw_only=True):
     strategies: dict[str, str] = {}  # text of user strategies by path
     versions: dict[str, str] = {}
     processor: str = ""
-    resumed_from: str = ""  # "", "snapshot", "genesis" or "warm-up"
+    resumed: Resumption = Resumption.FRESH
+    warm_from_seq: int = 0  # of a warm-up: the first input that memory was warmed with
 
 
 class RunStopped(Body, frozen=True):

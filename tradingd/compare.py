@@ -1,0 +1,65 @@
+"""Two commits of the same inputs, compared fact by fact."""
+
+from dataclasses import dataclass
+from itertools import zip_longest
+
+import numpy as np
+
+from tradingd.commit import Commit
+from tradingd.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    seq: int
+    n: int
+    text: str
+    recorded: object
+    derived: object
+
+
+def first_difference(recorded: Commit, derived: Commit) -> Difference | None:
+    """The first position at which two commits of the same inputs differ, or None."""
+    found = [d for d in (_events_differ(recorded, derived), _bars_differ(recorded, derived)) if d is not None]
+    return min(found, key=lambda d: (d.seq, d.n)) if found else None
+
+
+def _events_differ(recorded: Commit, derived: Commit) -> Difference | None:
+    if recorded.events == derived.events:
+        return None
+    pairs = zip_longest(recorded.events, derived.events)
+    was, is_now = next((was, is_now) for was, is_now in pairs if was != is_now)
+    first = min((event for event in (was, is_now) if event is not None), key=_place)
+    return _difference(first, *(event if event and _place(event) == _place(first) else None for event in (was, is_now)))
+
+
+def _place(event: Event) -> tuple[int, int]:
+    return event.seq, event.n
+
+
+def _difference(at: Event, was: Event | None, is_now: Event | None) -> Difference:
+    text = f"at ({at.seq}, {at.n}) the journal has {_brief(was)}, re-execution gives {_brief(is_now)}"
+    return Difference(at.seq, at.n, text, was, is_now)
+
+
+def _brief(event: Event | None) -> str:
+    return "nothing" if event is None else repr(event.body)
+
+
+def _bars_differ(recorded: Commit, derived: Commit) -> Difference | None:
+    a, b = recorded.bars, derived.bars
+    size = min(len(a), len(b))
+    unequal = (a.seq[:size] != b.seq[:size]) | (a.n[:size] != b.n[:size])
+    for name in a.rows.dtype.names or ():
+        x, y = a.rows[name][:size], b.rows[name][:size]
+        unequal |= (x != y) & ~((x != x) & (y != y))
+    if unequal.any():
+        at = int(np.argmax(unequal))
+    elif len(a) != len(b):
+        at = size
+    else:
+        return None
+    was, is_now = (rows.rows[at].item() if at < len(rows) else None for rows in (a, b))
+    where = a if at < len(a) else b
+    seq, n = int(where.seq[at]), int(where.n[at])
+    return Difference(seq, n, f"at ({seq}, {n}) the journal has the bar {was}, re-execution gives {is_now}", was, is_now)

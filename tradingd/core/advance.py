@@ -1,0 +1,123 @@
+"""The core: `advance(state, inputs)` gives the facts that the inputs cause. Pure, synchronous, without clock or I/O.
+
+The story of one batch: the scan kernel runs over the rows and stops at the next one that matters; here it is said what
+happens then; and the scan goes on. An input that is no tick first lets time pass, then does what its kind does. Where a
+batch is cut changes nothing.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tradingd.columns import FRAME, TickBatch, tick_batch
+from tradingd.commit import Commit
+from tradingd.core import execution, signals
+from tradingd.core.state import State
+from tradingd.core.turn import Turn
+from tradingd.core.watch import watch
+from tradingd.events import AnyBody, Command, Input, OperatorCommand, RunStarted
+from tradingd.kernels import scan as k
+
+Item = TickBatch | Input
+
+
+def advance(state: State, items: Sequence[Item]) -> Commit:
+    """Takes `items` in order, moves `state` on, and returns them at their positions with the facts they caused."""
+    turn = Turn(state, first_seq=state.seq + 1)
+    for item in items:
+        if isinstance(item, TickBatch):
+            _advance_ticks(turn, item)
+        else:
+            _advance_input(turn, item)
+    return turn.commit()
+
+
+def _advance_ticks(turn: Turn, batch: TickBatch) -> None:
+    state = turn.state
+    turn.ticks.append((state.seq + 1, batch))
+    _scan_all(turn, batch)
+    state.seq += len(batch)
+    state.ledger.count_rows(state.source_name(batch.source), len(batch))
+
+
+def _advance_input(turn: Turn, item: Input) -> None:
+    turn.take_input(item)
+    _scan_all(turn, _moment(item.ts_received_ns))
+    turn.state.seq += 1
+    first = turn.state.ledger.run is None
+    turn.note(item.body)
+    if first and isinstance(item.body, RunStarted):
+        execution.open_books(turn)
+    _ON_INPUT.get(type(item.body), _nothing_more)(turn, item.body)
+
+
+def _moment(core_ns: int) -> TickBatch:
+    """One row that does nothing but let time pass."""
+    return tick_batch(0, kind=FRAME, instrument=0, ts_event_ns=np.array([core_ns], np.int64))
+
+
+def _scan_all(turn: Turn, batch: TickBatch) -> None:
+    turn.memory.cursor["row"] = 0
+    while (reason := _scan(turn, batch)) != k.DONE:
+        turn.drain()
+        _ON_STOP[reason](turn, batch)
+    turn.drain()
+
+
+def _scan(turn: Turn, b: TickBatch) -> int:
+    m, room = turn.memory, turn.memory.scratch
+    x = m.market
+    return k.scan(
+        m.cursor, m.instruments, m.work, m.watched, m.slots, m.slot_of, m.steps, m.wishes, m.told, m.zone_from_ns,
+        m.zone_offset_s, x.last, x.last_size, x.bid, x.bid_size, x.ask, x.ask_size, x.ts_received_ns, b.kind, b.flags,
+        b.instrument, b.ts_event_ns, b.ts_received_ns, b.price, b.size, b.ask_price, b.ask_size, turn.state.seq + 1,
+        room.bars, room.bar_seq, room.bar_n, room.late,
+    )  # fmt: skip
+
+
+def _on_timer(turn: Turn, _batch: TickBatch) -> None:
+    execution.on_time(turn)
+
+
+def _on_touch(turn: Turn, batch: TickBatch) -> None:
+    execution.on_tick(turn, batch, int(turn.memory.cursor["row"][0]))
+
+
+def _on_breach(turn: Turn, _batch: TickBatch) -> None:
+    execution.on_breach(turn)
+
+
+def _on_changed(turn: Turn, _batch: TickBatch) -> None:
+    signals.on_changed(turn)
+
+
+def _on_full(turn: Turn, _batch: TickBatch) -> None:
+    """The drain that precedes every reaction is all that was needed."""
+
+
+_ON_STOP: dict[int, Callable[[Turn, TickBatch], None]] = {
+    k.TIMER: _on_timer,
+    k.TOUCH: _on_touch,
+    k.BREACH: _on_breach,
+    k.CHANGED: _on_changed,
+    k.FULL: _on_full,
+}
+
+
+def _on_command(turn: Turn, body: AnyBody) -> None:
+    assert isinstance(body, OperatorCommand)
+    _COMMANDS[body.command](turn, body)
+    watch(turn.state)
+
+
+def _nothing_more(_turn: Turn, _body: AnyBody) -> None:
+    """The ledger has taken note; nothing follows."""
+
+
+_ON_INPUT: dict[type, Callable[[Turn, AnyBody], None]] = {OperatorCommand: _on_command}
+_COMMANDS: dict[Command, Callable[[Turn, OperatorCommand], None]] = {
+    Command.HALT: execution.halt,
+    Command.RESUME: execution.resume,
+    Command.FLATTEN: execution.flatten,
+    Command.STOP: _nothing_more,
+}

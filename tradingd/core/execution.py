@@ -1,0 +1,191 @@
+"""From decisions to orders and from the venue's reports to positions. Every order, whoever wants it, goes through `request`."""
+
+from collections.abc import Iterable
+
+import msgspec
+import numpy as np
+
+from tradingd.columns import TickBatch
+from tradingd.core.turn import Turn
+from tradingd.core.watch import watch
+from tradingd.events import (
+    AnyBody,
+    CancelRequested,
+    Decision,
+    Halted,
+    OperatorCommand,
+    OrderFilled,
+    OrderRefused,
+    OrderRequested,
+    OrdStatus,
+    Resumed,
+)
+from tradingd.reducers.ledger import Order
+from tradingd.reducers.post import post
+from tradingd.risk import monitor
+from tradingd.risk.bracket import STOP_LOSS, TAKE_PROFIT, bracket_orders, cancels
+from tradingd.risk.gate import review
+from tradingd.risk.sizing import order_for
+from tradingd.simulation import venue
+from tradingd.simulation.state import Tick
+
+# --- wishes -----------------------------------------------------------------------------------------------------------
+
+
+def follow(turn: Turn, decision: Decision, before: Decision | None) -> None:
+    """Brings position and protection in line with a new decision."""
+    if before is None or before.target != decision.target:
+        _trade(turn, decision)
+    _move_protection(turn, decision)
+
+
+def _trade(turn: Turn, decision: Decision) -> None:
+    """One order to the new target. If a turn to the other side is refused, the position is closed at least."""
+    context = turn.state.risk_context()
+    order = order_for(context, decision)
+    if order is None or request(turn, order):
+        return
+    if decision.target * context.ledger.lots(decision.instrument) <= 0:
+        _request_all(turn, monitor.closing_orders(context, decision.instrument, "decision"))
+
+
+def _move_protection(turn: Turn, decision: Decision) -> None:
+    """Replaces the working stop and take profit whose price is no longer the decision's."""
+    for cl_ord_id, order in list(turn.state.ledger.orders.items()):
+        leg = order.request
+        if leg.instrument != decision.instrument or order.status is OrdStatus.PENDING_CANCEL:
+            continue
+        if leg.reason == STOP_LOSS and decision.stop not in (None, leg.stop_px):
+            _replace(turn, cl_ord_id, order, msgspec.structs.replace(leg, stop_px=decision.stop))
+        if leg.reason == TAKE_PROFIT and decision.take_profit not in (None, leg.price):
+            _replace(turn, cl_ord_id, order, msgspec.structs.replace(leg, price=decision.take_profit))
+
+
+def _replace(turn: Turn, cl_ord_id: str, order: Order, new: OrderRequested) -> None:
+    """The new order first, so that the position is never without: both reduce only, and share a parent."""
+    if request(turn, msgspec.structs.replace(new, quantity=order.request.quantity)):
+        cancel(turn, CancelRequested(cl_ord_id, "replaced"))
+
+
+def request(turn: Turn, order: OrderRequested, *, latency_ns: int | None = None) -> bool:
+    """Puts an order to the gate and, if it passes, to the venue. `latency_ns` is 0 where the venue itself holds it."""
+    verdict = review(msgspec.structs.replace(order, cl_ord_id=turn.next_id()), turn.state.risk_context())
+    if isinstance(verdict, OrderRefused):
+        turn.emit(verdict)
+        return False
+    turn.emit(verdict.order)
+    m = turn.memory
+    venue.submit(m.venue, m.terms, verdict, turn.now_ns, latency_ns=latency_ns)
+    return True
+
+
+def _request_all(turn: Turn, orders: Iterable[OrderRequested]) -> None:
+    for order in orders:
+        request(turn, order)
+
+
+def cancel(turn: Turn, wish: CancelRequested) -> None:
+    turn.emit(wish)
+    venue.cancel(turn.memory.venue, turn.memory.terms, wish.cl_ord_id, turn.now_ns)
+
+
+# --- what the operator says -------------------------------------------------------------------------------------------
+
+
+def halt(turn: Turn, command: OperatorCommand) -> None:
+    """Stops new exposure and takes back what could add to it; what protects a position stays."""
+    _halt(turn, Halted(rule="operator", text=command.reason or "halted by hand", by=command.actor))
+
+
+def resume(turn: Turn, command: OperatorCommand) -> None:
+    """Lifts every halt. Losses count from here on, or the same loss would halt again."""
+    turn.emit(Resumed(command.actor, command.reason))
+    monitor.rebase(turn.state.risk_context())
+
+
+def flatten(turn: Turn, command: OperatorCommand) -> None:
+    """Halts, and closes every position."""
+    halt(turn, command)
+    context = turn.state.risk_context()
+    for index in range(len(turn.state.settings.instruments)):
+        _request_all(turn, monitor.closing_orders(context, index, "flatten"))
+
+
+def _halt(turn: Turn, halted: Halted) -> None:
+    turn.emit(halted)
+    for wish in cancels(turn.state.ledger, halted.rule):
+        cancel(turn, wish)
+
+
+def open_books(turn: Turn) -> None:
+    """The first start of a journal: losses count from the opening balances. Later starts change nothing."""
+    monitor.roll(turn.state.risk_context())
+    watch(turn.state)
+
+
+# --- what time and the market bring -----------------------------------------------------------------------------------
+
+
+def on_time(turn: Turn) -> None:
+    """Orders and cancels arrive at the venue, orders expire, days begin."""
+    m = turn.memory
+    _report(turn, venue.on_time(m.venue, m.terms, m.market, turn.now_ns))
+    _watch_losses(turn)
+    watch(turn.state)
+
+
+def on_tick(turn: Turn, batch: TickBatch, row: int) -> None:
+    """The venue matches its orders against one row."""
+    m = turn.memory
+    tick = Tick(*(getattr(batch, name)[row].item() for name in Tick._fields))
+    _report(turn, venue.on_tick(m.venue, m.terms, int(batch.instrument[row]), tick, m.market, turn.now_ns))
+    watch(turn.state)
+
+
+def on_breach(turn: Turn) -> None:
+    """An account may have crossed a floor: looks at it in exact units."""
+    _watch_losses(turn)
+    watch(turn.state)
+
+
+def _watch_losses(turn: Turn) -> None:
+    if turn.state.warming:
+        return
+    context = turn.state.risk_context()
+    _note_peaks(turn)
+    monitor.roll(context)
+    for halted in monitor.breaches(context):
+        _halt(turn, halted)
+    _request_all(turn, monitor.liquidation_orders(context))
+
+
+def _note_peaks(turn: Turn) -> None:
+    """The scan sees every price; its peak counts, rounded down to whole units."""
+    for row, account in enumerate(turn.state.settings.accounts):
+        mark = turn.memory.risk.watermarks.get(account.currency)
+        peak = float(turn.memory.watched["peak"][row])
+        if mark is not None and np.isfinite(peak):
+            mark.peak = max(mark.peak, int(peak))
+
+
+def _report(turn: Turn, bodies: Iterable[AnyBody]) -> None:
+    """Journals what the venue says, and what follows for money and protection."""
+    for body in bodies:
+        request_of = _request_of(turn, body)
+        turn.emit(body)
+        if isinstance(body, OrderFilled):
+            for fact in post(turn.state.ledger, turn.state.settings.instruments, body):
+                turn.emit(fact)
+            if request_of is not None and body.last_qty == body.cum_qty:
+                _protect(turn, request_of)
+
+
+def _request_of(turn: Turn, body: AnyBody) -> OrderRequested | None:
+    order = turn.state.ledger.orders.get(getattr(body, "cl_ord_id", ""))
+    return order.request if order else None
+
+
+def _protect(turn: Turn, filled: OrderRequested) -> None:
+    """At the first fill the venue itself places the bracket, without a delay."""
+    for leg in bracket_orders(filled):
+        request(turn, leg, latency_ns=0)

@@ -1,0 +1,189 @@
+"""What the core remembers besides the ledger: bars in progress, strategies, the simulated venue, risk's marks.
+
+All of it can be rebuilt by re-executing recorded inputs; a snapshot only saves the time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from tradingd.columns import BAR, F64, I64, TIMEFRAMES, BarArray
+from tradingd.core.settings import CoreSettings, parent_timeframe
+from tradingd.instruments import Instrument, PriceSource
+from tradingd.kernels import scan as k
+from tradingd.kernels.bars import WORK
+from tradingd.kernels.calls import OUT, new_wishes
+from tradingd.kernels.market import Market
+from tradingd.risk.context import RiskState
+from tradingd.simulation.state import Terms, VenueState, terms_of
+from tradingd.strategies.contract import CompiledInstance, CompiledStrategy, PythonInstance, PythonStrategy
+
+Records = np.ndarray[Any, Any]
+Library = Mapping[str, CompiledStrategy | type[PythonStrategy]]  # loaded strategies and exits by kind
+
+BAR_ROOM = 4096
+LATE_ROOM = 1024
+
+
+@dataclass(slots=True)
+class Slot:
+    """One strategy on one instrument."""
+
+    strategy: str
+    instrument: int
+    timeframe: int
+    instances: tuple[CompiledInstance | PythonInstance, ...]  # the strategy and its exits
+
+
+@dataclass(slots=True)
+class Scratch:
+    """Output room of the scan; drained before `advance` returns, so it is no state."""
+
+    bars: BarArray = field(default_factory=lambda: np.zeros(BAR_ROOM, BAR))
+    bar_seq: I64 = field(default_factory=lambda: np.zeros(BAR_ROOM, np.int64))
+    bar_n: I64 = field(default_factory=lambda: np.zeros(BAR_ROOM, np.int64))
+    late: I64 = field(default_factory=lambda: np.zeros((LATE_ROOM, 5), np.int64))  # seq, n, core_ns, instrument, closed_ns
+
+
+@dataclass(slots=True)
+class Memory:
+    cursor: Records
+    instruments: Records
+    work: Records
+    watched: Records
+    slots: Records
+    wishes: Records
+    told: Records
+    market: Market
+    venue: VenueState
+    terms: Terms
+    risk: RiskState
+    slot_of: I64
+    steps: I64
+    zone_from_ns: I64
+    zone_offset_s: I64
+    table: list[Slot]
+    scratch: Scratch
+
+    @property
+    def core_ns(self) -> int:
+        return int(self.cursor["core_ns"][0])
+
+
+# the arrays that a snapshot keeps; the rest follows from the settings
+STATEFUL = ("cursor", "instruments", "work", "watched", "slots", "wishes", "told")
+
+
+def build_memory(settings: CoreSettings, library: Library, venue: VenueState, risk: RiskState) -> Memory:
+    """Fresh memory. Raises StrategyError for parameters that a strategy does not take."""
+    zone_from, zone_offset, zone_ranges = _zones(settings.instruments)
+    instruments = np.zeros(len(settings.instruments), k.INSTRUMENT)
+    for row, instrument in enumerate(settings.instruments):
+        _fill_instrument(instruments[row], settings, instrument, zone_ranges[row])
+    table = _slots(settings, library)
+    slots, steps = _slot_records(table)
+    cursor = np.zeros(1, k.CURSOR)
+    cursor["bar_due_ns"] = cursor["timer_ns"] = k.NEVER
+    cursor["grace_ns"] = settings.bars.grace_ms * 1_000_000
+    watched = np.zeros(len(settings.accounts), k.WATCHED)
+    watched["floor"], watched["required"] = -np.inf, -np.inf
+    watched["drawdown"] = np.inf
+    wishes = new_wishes(len(table))
+    return Memory(
+        cursor=cursor,
+        instruments=instruments,
+        work=np.zeros((len(instruments), len(TIMEFRAMES)), WORK),
+        watched=watched,
+        slots=slots,
+        wishes=wishes,
+        told=wishes["final"].copy(),
+        market=Market.empty(len(instruments)),
+        venue=venue,
+        terms=terms_of(settings.simulation, settings.instruments, settings.accounts),
+        risk=risk,
+        slot_of=_slot_index(table, len(instruments)),
+        steps=steps,
+        zone_from_ns=zone_from,
+        zone_offset_s=zone_offset,
+        table=table,
+        scratch=Scratch(),
+    )
+
+
+def _fill_instrument(record: Any, settings: CoreSettings, instrument: Instrument, zone: tuple[int, int]) -> None:
+    used = settings.timeframes_of(instrument.id)
+    tick = Fraction(str(instrument.tick_size))
+    record["by_mid"] = instrument.price_source is PriceSource.MID
+    record["base"] = used[0]
+    for position, timeframe in enumerate(used):
+        parent = parent_timeframe(instrument, timeframe, used[:position]) if position else k.NO_PARENT
+        if parent is None:
+            raise ValueError(f"{instrument.id}: no timeframe in use divides the session of its 1d bars; add 1m")
+        record["active"][timeframe], record["parent"][timeframe] = 1, parent
+    record["open_s"], record["length_s"] = instrument.session.open_s, instrument.session.length_s
+    record["zone_start"], record["zone_stop"] = zone
+    record["tick_num"], record["tick_den"] = tick.numerator, tick.denominator
+    record["closed_ns"] = np.iinfo(np.int64).min
+    record["touch_low"], record["touch_high"] = -np.inf, np.inf
+    record["account"] = [a.currency for a in settings.accounts].index(instrument.currency)
+    record["maintenance"] = instrument.margin.maintenance_rate
+
+
+def _zones(instruments: tuple[Instrument, ...]) -> tuple[I64, I64, list[tuple[int, int]]]:
+    """All transitions one after another, and each instrument's range in them."""
+    pairs: list[tuple[int, int]] = []
+    ranges = []
+    for instrument in instruments:
+        start = len(pairs)
+        pairs.extend(instrument.session.utc_offsets)
+        ranges.append((start, len(pairs)))
+    columns = np.array(pairs, np.int64).reshape(-1, 2)
+    return np.ascontiguousarray(columns[:, 0]), np.ascontiguousarray(columns[:, 1]), ranges
+
+
+def _slots(settings: CoreSettings, library: Library) -> list[Slot]:
+    """Slots by instrument, then timeframe, then the order of the config."""
+    ids = [instrument.id for instrument in settings.instruments]
+    slots = [
+        Slot(
+            strategy=strategy.name,
+            instrument=ids.index(instrument),
+            timeframe=TIMEFRAMES.index(strategy.timeframe),
+            instances=(
+                library[strategy.kind].instantiate(strategy.params),
+                *(library[leave.kind].instantiate(leave.params) for leave in strategy.exits),
+            ),
+        )
+        for strategy in settings.strategies
+        for instrument in strategy.instruments
+    ]
+    return sorted(slots, key=lambda slot: (slot.instrument, slot.timeframe))
+
+
+def _slot_records(table: list[Slot]) -> tuple[Records, I64]:
+    records = np.zeros(len(table), k.SLOT)
+    rows: list[tuple[int, int, int]] = []
+    for record, slot in zip(records, table, strict=True):
+        record["instrument"], record["timeframe"] = slot.instrument, slot.timeframe
+        record["python"] = isinstance(slot.instances[0], PythonInstance)
+        record["steps_start"] = len(rows)
+        rows.extend(instance.row for instance in slot.instances if isinstance(instance, CompiledInstance))
+        record["steps_stop"] = len(rows)
+    return records, np.array(rows, np.int64).reshape(-1, 3)
+
+
+def _slot_index(table: list[Slot], instruments: int) -> I64:
+    """slot_of[cell] .. slot_of[cell + 1] are the slots of (instrument, timeframe) cell."""
+    cells = [slot.instrument * len(TIMEFRAMES) + slot.timeframe for slot in table]
+    counts = np.bincount(cells, minlength=instruments * len(TIMEFRAMES)) if cells else np.zeros(instruments * 8, int)
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def memory_arrays(memory: Memory) -> dict[str, Records]:
+    """The arrays that are state, the market's among them, by name."""
+    arrays: dict[str, Records] = {name: getattr(memory, name) for name in STATEFUL}
+    market: dict[str, F64 | I64] = {f.name: getattr(memory.market, f.name) for f in fields(memory.market)}
+    return arrays | {f"market.{name}": values for name, values in market.items()}

@@ -1,0 +1,100 @@
+"""From closed bars to decisions: a strategy's changed wish becomes a Signal, the signals of an instrument a Decision."""
+
+import math
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from tradingd.core import execution
+from tradingd.core.turn import Turn
+from tradingd.core.watch import watch
+from tradingd.events import Anomaly, Decision, Signal
+from tradingd.kernels.scan import settle_python
+from tradingd.strategies.combine import Vote, combine
+from tradingd.strategies.contract import PythonInstance, Target, bar_of
+
+
+def on_changed(turn: Turn) -> None:
+    """Hears the slots that the scan marked, in slot order, and decides for their instruments."""
+    slots = turn.memory.slots
+    heard: dict[int, None] = {}
+    for slot in np.flatnonzero(slots["changed"]).tolist():
+        slots["changed"][slot] = 0
+        if slots["python"][slot] and not _step_python(turn, slot):
+            continue
+        _tell(turn, slot)
+        heard[int(slots["instrument"][slot])] = None
+    if not turn.state.warming:
+        for instrument in heard:
+            _decide(turn, instrument)
+    watch(turn.state)
+
+
+def _step_python(turn: Turn, slot: int) -> bool:
+    """Runs a Python strategy on its newest bar; True where what it wants has changed."""
+    m = turn.memory
+    instance = m.table[slot].instances[0]
+    assert isinstance(instance, PythonInstance)
+    wish = instance.on_bar(bar_of(m.scratch.bars[m.slots["bar"][slot]]))
+    if wish is not None:
+        _write_wish(m.wishes[slot]["own"], wish)
+    changed = settle_python(slot, m.scratch.bars, m.instruments, m.slots, m.steps, m.wishes, m.told)
+    m.slots["changed"][slot] = 0
+    return changed
+
+
+def _write_wish(own: Any, wish: Target) -> None:
+    own["target"], own["confidence"] = wish.target, wish.confidence
+    own["stop"] = math.nan if wish.stop is None else wish.stop
+    own["take_profit"] = math.nan if wish.take_profit is None else wish.take_profit
+
+
+def _tell(turn: Turn, slot: int) -> None:
+    m = turn.memory
+    entry, told = m.table[slot], m.told[slot]
+    if m.slots["unlawful"][slot]:
+        turn.emit(Anomaly("unlawful wish", f"strategy {entry.strategy} wanted a target or confidence that is not allowed"))
+    bar = m.scratch.bars[m.slots["bar"][slot]]
+    turn.emit(
+        Signal(
+            strategy=entry.strategy,
+            instrument=entry.instrument,
+            ts_bar_close_ns=int(bar["ts_close"]),
+            target=float(told["target"]),
+            confidence=float(told["confidence"]),
+            price=float(bar["close"]),
+            stop=_absent(told["stop"]),
+            take_profit=_absent(told["take_profit"]),
+        )
+    )
+
+
+def _absent(price: Any) -> float | None:
+    return None if math.isnan(price) else float(price)
+
+
+def _decide(turn: Turn, instrument: int) -> None:
+    """Combines the signals of an instrument; a decision that says something new is journalled and acted on."""
+    state = turn.state
+    before = state.ledger.decisions.get(instrument)
+    decision = combine(instrument, _votes(turn, instrument), state.settings.combine)
+    if before is None and decision.target == 0.0:
+        return
+    if before is None or _differ(before, decision):
+        turn.emit(decision)
+        execution.follow(turn, decision, before)
+
+
+def _votes(turn: Turn, instrument: int) -> list[Vote]:
+    """The newest signal of every strategy on the instrument; targets become fractions of the whole account."""
+    signals = turn.state.ledger.signals
+    return [
+        Vote(msgspec.structs.replace(signal, target=signal.target * strategy.allocation), strategy.weight)
+        for strategy in turn.state.settings.strategies
+        if (signal := signals.get(strategy.name, {}).get(instrument)) is not None
+    ]
+
+
+def _differ(a: Decision, b: Decision) -> bool:
+    return (a.target, a.stop, a.take_profit) != (b.target, b.stop, b.take_profit)

@@ -1,0 +1,44 @@
+"""A new run of other code or settings: the ledger is kept, memory is warmed up with recorded inputs."""
+
+from collections.abc import Iterable, Sequence
+
+from tradingd.core.advance import Item, advance
+from tradingd.core.memory import Library
+from tradingd.core.settings import CoreSettings
+from tradingd.core.state import State, initial_state
+from tradingd.core.watch import watch
+from tradingd.events import OrdStatus
+from tradingd.kernels.calls import new_wishes
+from tradingd.reducers.ledger import Ledger
+from tradingd.risk import monitor
+from tradingd.simulation import venue
+
+
+def warm_state(settings: CoreSettings, library: Library, ledger: Ledger, past: Iterable[Sequence[Item]]) -> State:
+    """The state after `past`, of which the facts are discarded: strategies saw it, the ledger is the one given.
+
+    The first signal of each strategy is told again at its next bar. Open orders go back to the simulated venue.
+    """
+    state = initial_state(settings, library)
+    state.ledger.run = ledger.run
+    state.warming = True
+    for items in past:
+        advance(state, items)
+    state.warming = False
+    state.ledger = ledger
+    state.memory.told[:] = new_wishes(len(state.memory.table))["final"]
+    _reopen_venue(state)
+    monitor.roll(state.risk_context())
+    watch(state)
+    return state
+
+
+def _reopen_venue(state: State) -> None:
+    """What the ledger says that the venue holds."""
+    m = state.memory
+    m.venue.lots = {index: position.lots for index, position in state.ledger.positions.items()}
+    m.venue.trades = state.ledger.fills
+    for cl_ord_id, order in state.ledger.orders.items():
+        venue.adopt(m.venue, m.terms, order, m.core_ns)
+        if order.status is OrdStatus.PENDING_CANCEL:
+            venue.cancel(m.venue, m.terms, cl_ord_id, m.core_ns)

@@ -1,0 +1,1 @@
+"""The shell around the core: feeds in, durable commits out, effects after them."""

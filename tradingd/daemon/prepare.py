@@ -1,0 +1,50 @@
+"""What is settled before the first task of a run starts: the journal is open and recovered, the feeds are built."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradingd.config.load import core_settings, digest
+from tradingd.config.settings import Config
+from tradingd.core.memory import Library
+from tradingd.core.settings import CoreSettings
+from tradingd.daemon.recovery import Identity, Recovered, continued, continued_sources, recover
+from tradingd.events import RunStarted
+from tradingd.feeds.build import build_feed
+from tradingd.feeds.contract import Feed
+from tradingd.journal.reader import JournalReader
+from tradingd.journal.writer import Journal
+from tradingd.rerun import code_digest, load_library
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    config: Config
+    settings: CoreSettings  # with the journal's instruments in the journal's order
+    library: Library
+    identity: Identity
+    journal: Journal
+    sources: tuple[str, ...]
+    feeds: list[Feed]
+    recovered: Recovered
+
+
+def prepare(config: Config, base: Path) -> Prepared:
+    """Opens and recovers the journal, and builds the feeds; nothing is journalled yet. `base` is the config's folder.
+
+    Raises JournalError, RecoveryError, StrategyError, FeedConfigError.
+    """
+    library = load_library(core_settings(config), base)
+    journal = Journal.open(Path(config.journal.folder), config.journal)
+    with journal.reader() as reader:
+        previous = newest_run(reader)
+        settings = continued(core_settings(config), previous)
+        identity = Identity(config=digest(settings), code=code_digest(library))
+        recovered = recover(reader, settings, library, identity)
+    sources = continued_sources([feed.name for feed in config.feeds], previous)
+    feeds = [build_feed(feed, sources.index(feed.name), settings.instruments, base) for feed in config.feeds]
+    return Prepared(config, settings, library, identity, journal, sources, feeds, recovered)
+
+
+def newest_run(reader: JournalReader) -> RunStarted | None:
+    """The newest start of a run; None in an empty journal."""
+    return next((event.body for event in reader.events(RunStarted) if isinstance(event.body, RunStarted)), None)

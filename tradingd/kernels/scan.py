@@ -1,0 +1,408 @@
+"""The scan: one pass over a batch of ticks that returns to Python only at the next row that matters.
+
+It keeps the market, closes bars, steps compiled strategies and watches prices. Everything it knows lives in the record
+arrays declared here, so a snapshot is their bytes and a batch may be cut anywhere without changing what comes out.
+
+A row goes through six stages; a return to Python leaves `stage` at the one to go on with:
+
+    BEGIN     take the row's position and core time
+    GRACE     close the bars whose close + grace has passed          -> CHANGED
+    TIMERS    orders arrive, days roll                               -> TIMER
+    MARKET    write last, bid and ask; does a resting order care?    -> TOUCH
+    WATCH     does the account still stand above its floors?         -> BREACH
+    BARS      close bars by event time, add the tick                 -> CHANGED
+"""
+
+from typing import Any
+
+import numpy as np
+
+from tradingd.columns import (
+    DAY_TIMEFRAME,
+    FRAME,
+    INELIGIBLE,
+    QUOTE,
+    TIMEFRAME_NS,
+    TRADE,
+    BarArray,
+    F64,
+    I64,
+    U8,
+    U16,
+)
+from tradingd.kernels.bars import bar_add, bar_merge, bar_start, bar_write
+from tradingd.kernels.calls import address_of, apply_exits, copy_out, step_wish
+from tradingd.kernels.compile import kernel
+from tradingd.kernels.sessions import session_bounds
+
+Records = Any  # a NumPy record array
+
+DONE, TIMER, TOUCH, BREACH, CHANGED, FULL = range(6)
+BEGIN, GRACE, TIMERS, MARKET, WATCH, BARS = range(6)
+NEVER = np.iinfo(np.int64).max
+LENGTH_NS = np.array(TIMEFRAME_NS, np.int64)
+TIMEFRAME_COUNT = len(TIMEFRAME_NS)
+NO_PARENT = 255
+CONFIDENCE_BUCKETS = 10
+
+# where the scan stands
+CURSOR = np.dtype(
+    [
+        ("seq", "i8"),  # of the row in hand
+        ("n", "i8"),  # facts made so far at that seq
+        ("core_ns", "i8"),  # running maximum of receive times
+        ("row", "i8"),
+        ("stage", "i8"),
+        ("bars", "i8"),  # rows used in the output
+        ("late", "i8"),
+        ("bar_due_ns", "i8"),  # the earliest close + grace of all bars in progress, or earlier
+        ("timer_ns", "i8"),  # the earliest timer of the Python side
+        ("grace_ns", "i8"),
+    ],
+    align=True,
+)
+# what the scan keeps per instrument
+INSTRUMENT = np.dtype(
+    [
+        ("by_mid", "u1"),  # price source: 1 = mid of quotes, 0 = trades
+        ("base", "u1"),  # finest timeframe in use
+        ("active", "u1", (TIMEFRAME_COUNT,)),  # timeframes in use
+        ("parent", "u1", (TIMEFRAME_COUNT,)),  # the finer timeframe that feeds this one
+        ("open_s", "i8"),
+        ("length_s", "i8"),
+        ("zone_start", "i8"),  # its transitions in the zone arrays
+        ("zone_stop", "i8"),
+        ("tick_num", "f8"),  # tick size as a fraction
+        ("tick_den", "f8"),
+        ("closed_ns", "i8"),  # ts_close of the newest closed bar
+        ("touch_low", "f8"),
+        ("touch_high", "f8"),
+        ("account", "i8"),
+        ("exposure", "f8"),  # money units per 1.0 of price: signed lots x lot size x multiplier x units
+        ("maintenance", "f8"),  # rate
+        ("mark", "f8"),
+    ],
+    align=True,
+)
+# estimates per account that say when Python has to look
+WATCHED = np.dtype(
+    [("equity", "f8"), ("required", "f8"), ("peak", "f8"), ("floor", "f8"), ("drawdown", "f8")], align=True
+)
+# one strategy on one instrument
+SLOT = np.dtype(
+    [
+        ("instrument", "i8"),
+        ("timeframe", "i8"),
+        ("python", "i8"),  # 1: its own step runs in Python
+        ("steps_start", "i8"),  # addresses of its step (where compiled) and its exits, as kernels.calls takes them
+        ("steps_stop", "i8"),
+        ("changed", "i8"),
+        ("unlawful", "i8"),  # it wanted a target or confidence that is not allowed
+        ("bar", "i8"),  # output row of the newest bar
+    ],
+    align=True,
+)
+
+
+@kernel
+def scan(
+    cursor: Records,
+    instruments: Records,
+    work: Records,
+    watched: Records,
+    slots: Records,
+    slot_of: I64,
+    steps: I64,
+    wishes: Records,
+    told: Records,
+    zone_from_ns: I64,
+    zone_offset_s: I64,
+    last: F64,
+    last_size: F64,
+    bid: F64,
+    bid_size: F64,
+    ask: F64,
+    ask_size: F64,
+    received_ns: I64,
+    kind: U8,
+    flags: U8,
+    instrument: U16,
+    ts_event_ns: I64,
+    ts_received_ns: I64,
+    price: F64,
+    size: F64,
+    ask_price: F64,
+    ask_quantity: F64,
+    first_seq: int,
+    bars: BarArray,
+    bar_seq: I64,
+    bar_n: I64,
+    late: I64,
+) -> int:
+    """Goes on from `cursor` to the next row that matters; returns why it stopped."""
+    c = cursor[0]
+    rows = kind.size
+    room = bars.size - instruments.size * TIMEFRAME_COUNT - TIMEFRAME_COUNT
+    while c.row < rows:
+        i = c.row
+        k = np.int64(instrument[i])
+        if c.stage == BEGIN:
+            if c.bars > room or c.late >= len(late):
+                return FULL
+            c.seq = first_seq + i
+            c.n = 0
+            c.core_ns = max(c.core_ns, ts_received_ns[i])
+            c.stage = GRACE
+        if c.stage == GRACE:
+            c.stage = TIMERS
+            if c.core_ns >= c.bar_due_ns:
+                changed = close_overdue(
+                    c, instruments, work, slots, slot_of, steps, wishes, told, zone_from_ns, zone_offset_s,
+                    bars, bar_seq, bar_n,
+                )  # fmt: skip
+                if changed:
+                    return CHANGED
+        if c.stage == TIMERS:
+            if c.core_ns >= c.timer_ns:
+                return TIMER
+            c.stage = MARKET
+        if kind[i] == FRAME:
+            c.row += 1
+            c.stage = BEGIN
+            continue
+        s = instruments[k]
+        if c.stage == MARKET:
+            low, high = np.inf, -np.inf
+            received_ns[k] = ts_received_ns[i]
+            if kind[i] == QUOTE:
+                if not np.isnan(price[i]) or size[i] == 0.0:
+                    bid[k] = price[i] if size[i] != 0.0 else np.nan
+                    bid_size[k] = size[i]
+                if not np.isnan(ask_price[i]) or ask_quantity[i] == 0.0:
+                    ask[k] = ask_price[i] if ask_quantity[i] != 0.0 else np.nan
+                    ask_size[k] = ask_quantity[i]
+                low = ask[k] if np.isnan(bid[k]) else bid[k]
+                high = bid[k] if np.isnan(ask[k]) else ask[k]
+                if s.by_mid == 1 and not np.isnan(bid[k] + ask[k]):
+                    last[k] = (bid[k] + ask[k]) * 0.5
+            elif flags[i] & INELIGIBLE == 0:
+                low = high = price[i]
+                last_size[k] = size[i]
+                if s.by_mid == 0:
+                    last[k] = price[i]
+            c.stage = WATCH
+            if low <= s.touch_low or high >= s.touch_high:
+                return TOUCH
+        x, z = price[i], size[i]
+        counts = kind[i] == TRADE and flags[i] & INELIGIBLE == 0
+        if s.by_mid == 1:
+            x, z = last[k], 0.0
+            counts = kind[i] == QUOTE and not np.isnan(bid[k] + ask[k])
+        if c.stage == WATCH:
+            c.stage = BARS
+            if counts and s.exposure != 0.0 and x != s.mark and breached(s, watched, x):
+                return BREACH
+        # BARS
+        c.row += 1
+        c.stage = BEGIN
+        if not counts:
+            continue
+        t = ts_event_ns[i]
+        base = work[k, s.base]
+        if base.trades > 0 and base.ts_open <= t < base.ts_close:
+            bar_add(base, x, z)
+            continue
+        if t < s.closed_ns or (base.trades > 0 and t < base.ts_open):
+            c.n += 1
+            row = late[c.late]
+            row[0], row[1], row[2], row[3], row[4] = c.seq, c.n, c.core_ns, k, s.closed_ns
+            c.late += 1
+            continue
+        zone = zone_from_ns[s.zone_start : s.zone_stop]
+        offsets = zone_offset_s[s.zone_start : s.zone_stop]
+        changed = close_bars(
+            c, k, s, t, work, slots, slot_of, steps, wishes, told, zone, offsets, bars, bar_seq, bar_n
+        )
+        opened, closes = borders(s, s.base, t, zone, offsets)
+        if t < closes:  # else outside of a day's session
+            bar_start(base, opened, closes, x, z)
+            c.bar_due_ns = min(c.bar_due_ns, closes + c.grace_ns)
+        if changed:
+            return CHANGED
+    return DONE
+
+
+@kernel
+def borders(s: Records, timeframe: int, ts_ns: int, zone: I64, offsets: I64) -> tuple[int, int]:
+    """(ts_open, ts_close) of the bar that holds `ts_ns`; of a day's session, which may have closed before `ts_ns`."""
+    if timeframe == DAY_TIMEFRAME:
+        return session_bounds(ts_ns, s.open_s, s.length_s, zone, offsets)
+    length = LENGTH_NS[timeframe]
+    opened = ts_ns // length * length
+    return opened, opened + length
+
+
+@kernel
+def breached(s: Records, watched: Records, price: float) -> bool:
+    """Moves the account's estimates to the new mark; True where a floor is crossed."""
+    w = watched[s.account]
+    move = price - s.mark
+    w.equity += s.exposure * move
+    w.required += abs(s.exposure) * s.maintenance * move
+    s.mark = price
+    w.peak = max(w.peak, w.equity)
+    return w.equity < w.required or w.equity <= w.floor or w.equity <= w.peak * (1.0 - w.drawdown)
+
+
+@kernel
+def close_overdue(
+    c: Records,
+    instruments: Records,
+    work: Records,
+    slots: Records,
+    slot_of: I64,
+    steps: I64,
+    wishes: Records,
+    told: Records,
+    zone_from_ns: I64,
+    zone_offset_s: I64,
+    bars: BarArray,
+    bar_seq: I64,
+    bar_n: I64,
+) -> bool:
+    """Closes every bar whose close + grace core time has reached, and finds the next due."""
+    changed = False
+    for k in range(instruments.size):
+        s = instruments[k]
+        zone = zone_from_ns[s.zone_start : s.zone_stop]
+        offsets = zone_offset_s[s.zone_start : s.zone_stop]
+        changed |= close_bars(
+            c, k, s, c.core_ns - c.grace_ns, work, slots, slot_of, steps, wishes, told, zone, offsets,
+            bars, bar_seq, bar_n,
+        )  # fmt: skip
+    due = NEVER
+    for k in range(instruments.size):
+        for j in range(TIMEFRAME_COUNT):
+            if work[k, j].trades > 0:
+                due = min(due, work[k, j].ts_close + c.grace_ns)
+    c.bar_due_ns = due
+    return changed
+
+
+@kernel
+def close_bars(
+    c: Records,
+    k: int,
+    s: Records,
+    until_ns: int,
+    work: Records,
+    slots: Records,
+    slot_of: I64,
+    steps: I64,
+    wishes: Records,
+    told: Records,
+    zone: I64,
+    offsets: I64,
+    bars: BarArray,
+    bar_seq: I64,
+    bar_n: I64,
+) -> bool:
+    """Closes the bars of instrument `k` that end at or before `until_ns`, finest first; True where a signal changed.
+
+    A closed bar goes into the coarser one it feeds before that one is looked at, so coarser bars are sums of finer.
+    """
+    changed = False
+    for j in range(s.base, TIMEFRAME_COUNT):
+        w = work[k, j]
+        if w.trades == 0 or w.ts_close > until_ns:
+            continue
+        for up in range(j + 1, TIMEFRAME_COUNT):
+            if s.active[up] != 0 and s.parent[up] == j:
+                feed_coarser(c, s, up, w, work[k, up], zone, offsets)
+        at = emit(c, k, j, w, bars, bar_seq, bar_n)
+        s.closed_ns = max(s.closed_ns, w.ts_close)
+        w.trades = 0
+        cell = k * TIMEFRAME_COUNT + j
+        for slot in range(slot_of[cell], slot_of[cell + 1]):
+            changed |= step(slots[slot], bars[at], at, s, steps, wishes[slot], told[slot])
+    return changed
+
+
+@kernel
+def feed_coarser(c: Records, s: Records, up: int, finer: Records, coarser: Records, zone: I64, offsets: I64) -> None:
+    if coarser.trades > 0:
+        bar_merge(coarser, finer)
+        return
+    opened, closes = borders(s, up, finer.ts_open, zone, offsets)
+    if finer.ts_open < closes:  # else outside of the session
+        bar_start(coarser, opened, closes, finer.open, 0.0)
+        coarser.trades = 0
+        bar_merge(coarser, finer)
+        c.bar_due_ns = min(c.bar_due_ns, closes + c.grace_ns)
+
+
+@kernel
+def emit(c: Records, k: int, j: int, w: Records, bars: BarArray, bar_seq: I64, bar_n: I64) -> int:
+    """Writes a closed bar at the next position; returns its output row."""
+    at = c.bars
+    bar_write(bars[at], w, k, j)
+    c.n += 1
+    bar_seq[at] = c.seq
+    bar_n[at] = c.n
+    c.bars = at + 1
+    return at
+
+
+@kernel
+def step(slot: Records, bar: Records, at: int, s: Records, steps: I64, wish: Records, told: Records) -> bool:
+    """Steps one strategy and its exits on a closed bar; True where Python has to hear of it."""
+    slot.bar = at
+    if slot.python != 0:
+        slot.changed = 1
+        return True
+    return settle(slot, bar, s, steps, wish, told)
+
+
+@kernel
+def settle(slot: Records, bar: Records, s: Records, steps: I64, wish: Records, told: Records) -> bool:
+    """Runs what is compiled of a slot, puts prices on the grid and compares the outcome with what was last told."""
+    rows = steps[slot.steps_start : slot.steps_stop]
+    if slot.python != 0:
+        lawful = apply_exits(rows, address_of(bar), wish)
+    else:
+        lawful = step_wish(rows, address_of(bar), wish)
+    f = wish.final
+    f.stop = on_tick(f.stop, s)
+    f.take_profit = on_tick(f.take_profit, s)
+    slot.unlawful = 0 if lawful else 1
+    if lawful and same(f.target, told.target) and same(f.stop, told.stop) and same(f.take_profit, told.take_profit):
+        if bucket(f.confidence) == bucket(told.confidence):
+            return False
+    copy_out(f, told)
+    slot.changed = 1
+    return True
+
+
+@kernel
+def settle_python(
+    slot: int, bars: BarArray, instruments: Records, slots: Records, steps: I64, wishes: Records, told: Records
+) -> bool:
+    """The same for a slot whose own step has just run in Python."""
+    entry = slots[slot]
+    return settle(entry, bars[entry.bar], instruments[entry.instrument], steps, wishes[slot], told[slot])
+
+
+@kernel
+def on_tick(x: float, s: Records) -> float:
+    """The nearest price on the grid: one correctly rounded division, so it equals the decimal's own double."""
+    return np.rint(x * s.tick_den / s.tick_num) * s.tick_num / s.tick_den + 0.0
+
+
+@kernel
+def same(a: float, b: float) -> bool:
+    return a == b or (np.isnan(a) and np.isnan(b))
+
+
+@kernel
+def bucket(confidence: float) -> int:
+    return np.int64(confidence * CONFIDENCE_BUCKETS)
