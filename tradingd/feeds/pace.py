@@ -80,9 +80,10 @@ class _Play:
         return parts
 
     def wait_s(self, rest: Item) -> float:
-        """Until the rest begins to be due; not longer than a slice lasts once it is, or a quiet spell may."""
+        """Until the rest begins to be due: at least a slice, unless it is late by more than that; at most a quiet spell."""
         due_s = self._first_s + (_first_ns(rest) - (self._first_ns or 0)) / NS / self._speed
-        return min(max(due_s - self._clock_s(), SLICE_S), QUIET_S)
+        wait_s = due_s - self._clock_s()
+        return 0.0 if wait_s < -SLICE_S else min(max(wait_s, SLICE_S), QUIET_S)
 
     def is_quiet(self) -> bool:
         return self._clock_s() - self._spoke_s >= QUIET_S

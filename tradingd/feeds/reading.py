@@ -54,8 +54,26 @@ def line_chunks(path: Path) -> Iterator[list[bytes]]:
 
 
 def _blocks(file: BufferedIOBase) -> Iterator[bytes | FileDamagedError]:
-    try:
-        while block := file.read(CHUNK_BYTES):
-            yield block
-    except (OSError, EOFError, zlib.error) as error:
-        yield FileDamagedError(f"the file can not be read any further: {error}")
+    """Of at least CHUNK_BYTES but for the last one. What was read before damage is not lost with it."""
+    more = True
+    while more:
+        parts: list[bytes] = []
+        try:
+            more = _read_chunk(file, parts)
+        except (OSError, EOFError, zlib.error) as error:
+            yield b"".join(parts)
+            yield FileDamagedError(f"the file can not be read any further: {error}")
+            return
+        yield b"".join(parts)
+
+
+def _read_chunk(file: BufferedIOBase, parts: list[bytes]) -> bool:
+    """Appends what could be read; False at the end of the file."""
+    size = 0
+    while size < CHUNK_BYTES:
+        part = file.read1(CHUNK_BYTES)
+        if not part:
+            return False
+        parts.append(part)
+        size += len(part)
+    return True

@@ -78,7 +78,8 @@ class FrameParser:
         if name not in self._streams:
             self._streams[name] = self._stream(name)
         line = int(chunk.columns["line"][rows[0]])
-        self._first_line_of.setdefault(name.partition("@")[0].upper(), line)
+        symbol = name.partition("@")[0].upper()
+        self._first_line_of[symbol] = min(line, self._first_line_of.get(symbol, line))
         self._streams[name].fill(chunk, rows)
 
     def _stream(self, name: str) -> Stream:
