@@ -108,7 +108,7 @@ def apply_exits(exits: I64, bar: int, wish: Any) -> bool:
     """`wish.final` from `wish.own`: each exit overrides what the ones before it left.
 
     Once an exit has set the target to 0 it stays 0, which the exits see, until the strategy itself leaves that side:
-    its own target becomes 0 or changes sign. No exposure has no stop and no take profit.
+    its own target becomes 0 or changes sign. No exposure has no stop and no take profit, and an infinite one is none.
 
     False, and a target of 0, where the outcome is not allowed: NaN, a target outside of [-1, 1], a confidence outside
     of [0, 1]. A strategy that does so has a bug.
@@ -124,7 +124,9 @@ def apply_exits(exits: I64, bar: int, wish: Any) -> bool:
     lawful: bool = -1.0 <= final.target <= 1.0 and 0.0 <= final.confidence <= 1.0
     if not lawful or final.target == 0.0:
         final.target = 0.0
+    if final.target == 0.0 or not abs(final.stop) < np.inf:
         final.stop = np.nan
+    if final.target == 0.0 or not abs(final.take_profit) < np.inf:
         final.take_profit = np.nan
     wish.exited_side = side if lawful and final.target == 0.0 else 0.0
     return lawful

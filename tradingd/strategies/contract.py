@@ -242,7 +242,7 @@ class PythonStrategy:
 
 
 class PythonInstance:
-    """A plain Python strategy with its state and parameters; `out` persists from bar to bar."""
+    """A plain Python strategy with its state and parameters."""
 
     def __init__(self, strategy: PythonStrategy, state: Any, params: Any) -> None:
         self.strategy = strategy
@@ -250,17 +250,24 @@ class PythonInstance:
         self.params = params
         self.warmup_bars = strategy.warmup_bars(params)
 
-    def step(self, bar: Any, out: Any) -> None:
-        """One closed bar: a record of BAR in, what the strategy wants into a record of OUT."""
-        target = self.strategy.on_bar(self.state, Bar(*bar.item()), self.params)
-        if target is not None:
-            out["target"] = target.target
-            out["confidence"] = target.confidence
-            out["stop"] = np.nan if target.stop is None else target.stop
-            out["take_profit"] = np.nan if target.take_profit is None else target.take_profit
+    def on_bar(self, bar: Bar) -> Target | None:
+        return self.strategy.on_bar(self.state, bar, self.params)
 
     def snapshot(self) -> bytes:
         return msgspec.msgpack.encode(self.state)
 
     def restore(self, snapshot: bytes) -> None:
         self.state = msgspec.msgpack.decode(snapshot, type=type(self.state))
+
+
+def bar_of(record: Any) -> Bar:
+    """A `columns.BAR` record as plain Python strategies see it."""
+    return Bar(*record.item())
+
+
+def write_target(out: Any, target: Target) -> None:
+    """What a plain Python strategy wants, into a record of calls.OUT."""
+    out["target"] = target.target
+    out["confidence"] = target.confidence
+    out["stop"] = math.nan if target.stop is None else target.stop
+    out["take_profit"] = math.nan if target.take_profit is None else target.take_profit

@@ -1,0 +1,54 @@
+"""Signals of several strategies on one instrument become one decision, by a stated rule."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from tradingd.events import Decision, Signal
+from tradingd.strategies.settings import CombineSettings
+
+
+class Vote(Struct, frozen=True):
+    """The newest signal of one strategy; its target is a signed fraction of the account's equity."""
+
+    signal: Signal
+    weight: float = 1.0
+
+
+def combine(instrument: int, votes: Sequence[Vote], settings: CombineSettings) -> Decision:
+    """The mean of the targets, weighted by weight x confidence, added up in the order given.
+
+    A signal whose confidence is 0 or below `min_confidence` does not vote; one with a target of 0 votes for no
+    exposure. The side needs the votes of at least `quorum` strategies that want it, or there is no exposure; strategies
+    that cancel out are a tie, which is no exposure too. The stop is the tightest of those that agree with the side, the
+    take profit the nearest. The price is that of the newest bar that voted, the last of them where several are.
+    """
+    valid = [v for v in votes if v.signal.confidence > 0.0 and v.signal.confidence >= settings.min_confidence]
+    target = _weighted(valid)
+    agreeing = [v.signal for v in valid if v.signal.target * target > 0.0]
+    if len(agreeing) < settings.quorum:
+        target = 0.0
+    newest = max((v.signal for v in reversed(valid or votes)), key=lambda signal: signal.ts_bar_close_ns)
+    return Decision(
+        instrument=instrument,
+        target=target,
+        price=newest.price,
+        voters=tuple(v.signal.strategy for v in valid),
+        rule=f"weighted: {len(agreeing)} of {len(valid)} votes agree, quorum {settings.quorum}",
+        stop=_nearest([s.stop for s in agreeing], target),
+        take_profit=_nearest([s.take_profit for s in agreeing], -target),
+    )
+
+
+def _weighted(votes: Sequence[Vote]) -> float:
+    total = sum(v.weight * v.signal.confidence for v in votes)
+    wanted = sum(v.weight * v.signal.confidence * v.signal.target for v in votes)
+    return wanted / total + 0.0 if total > 0.0 else 0.0
+
+
+def _nearest(prices: Sequence[float | None], side: float) -> float | None:
+    """The highest price where `side` is positive, the lowest where it is negative, none where it is 0."""
+    given = [price for price in prices if price is not None]
+    if side == 0.0 or not given:
+        return None
+    return max(given) if side > 0.0 else min(given)

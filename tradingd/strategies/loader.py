@@ -1,0 +1,79 @@
+"""From the `kind` in a config to a strategy or an exit: a built-in name, or "path/to/file.py:name"."""
+
+import hashlib
+import importlib
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TypeGuard
+
+from tradingd.kernels.compile import CACHE_DIR
+from tradingd.strategies.contract import CompiledStrategy, PythonStrategy, StrategyError
+from tradingd.strategies.sources import check_source
+
+STRATEGIES = {name: f"tradingd.strategies.{name}" for name in ("coin_flip", "mean_reversion", "sma_cross")}
+EXITS = {name: f"tradingd.strategies.exits.{name}" for name in ("fixed_ratio", "trailing_atr")}
+BUILT_IN = STRATEGIES | EXITS
+
+Strategy = CompiledStrategy | type[PythonStrategy]
+
+
+def load_strategy(kind: str, base_dir: Path) -> Strategy:
+    """A strategy or an exit; paths are relative to `base_dir`. Raises StrategyError."""
+    if ":" in kind:
+        path, _, name = kind.rpartition(":")
+        return _from_file(base_dir / path, name)
+    if kind not in BUILT_IN:
+        raise StrategyError(
+            f'no strategy {kind!r}; there are {", ".join(BUILT_IN)}, and your own as "path/to/file.py:name"'
+        )
+    return _named(importlib.import_module(BUILT_IN[kind]), kind, kind)
+
+
+def _from_file(file: Path, name: str) -> Strategy:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise StrategyError(f"can not read strategy file {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise StrategyError(f"strategy file {file} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    check_source(text, str(file))
+    return _named(_execute(text, file), name, str(file))
+
+
+def _execute(text: str, file: Path) -> ModuleType:
+    """The file as a module under the name of its content, so that compiled code is found again, and never by old code.
+
+    What runs is the copy beside the compiled code: that of a file that moved, or that a journal recorded, is the same.
+    """
+    stem = re.sub(r"\W", "_", file.stem)
+    module_name = f"tradingd_user_{stem}_{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    copy = CACHE_DIR / f"{module_name}.py"
+    if not copy.exists():
+        copy.write_text(text, encoding="utf-8")
+    module = ModuleType(module_name)
+    module.__file__ = str(copy)
+    sys.modules[module_name] = module
+    try:
+        exec(compile(text, str(copy), "exec"), module.__dict__)
+    except (ArithmeticError, AttributeError, ImportError, LookupError, NameError, TypeError, ValueError) as error:
+        del sys.modules[module_name]
+        raise StrategyError(f"strategy file {file} fails when it is loaded: {error}") from error
+    return module
+
+
+def _named(module: ModuleType, name: str, where: str) -> Strategy:
+    found = getattr(module, name, None)
+    if _is_strategy(found):
+        return found
+    names = ", ".join(key for key, value in vars(module).items() if _is_strategy(value)) or "none"
+    raise StrategyError(f"{where} has no strategy {name!r}; it has: {names}")
+
+
+def _is_strategy(value: object) -> TypeGuard[Strategy]:
+    if isinstance(value, CompiledStrategy):
+        return True
+    return isinstance(value, type) and issubclass(value, PythonStrategy) and value is not PythonStrategy
