@@ -80,7 +80,7 @@ class _Play:
         return parts
 
     def wait_s(self, rest: Item) -> float:
-        """Until the rest begins to be due: at least a slice, unless it is late by more than that; at most a quiet spell."""
+        """Until the rest is due, but at least a slice (none where it is late) and at most a quiet spell."""
         due_s = self._first_s + (_first_ns(rest) - (self._first_ns or 0)) / NS / self._speed
         wait_s = due_s - self._clock_s()
         return 0.0 if wait_s < -SLICE_S else min(max(wait_s, SLICE_S), QUIET_S)

@@ -10,7 +10,6 @@ Only + - * / and sqrt are applied to what the generator draws.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from tradingd.feeds.contract import FeedConfigError
 from tradingd.feeds.feed import RowFeed
 from tradingd.feeds.rows import Columns, Rows, empty_columns
 from tradingd.feeds.settings import SimulatedSettings
+from tradingd.grid import grid_of
 from tradingd.instruments import DAY_S, NS, Instrument
 
 BLOCK_ROWS_MAX = 8192
@@ -160,9 +160,9 @@ def _bridge(steps: F64) -> F64:
 
 
 def on_grid(counts: I64, step: float) -> F64:
-    """counts x step, as the float nearest to the decimal number: 3 x 0.1 is 0.3."""
-    numerator, denominator = Decimal(repr(step)).as_integer_ratio()
-    return np.asarray(counts * float(numerator) / float(denominator))
+    """The canonical floats of `counts` steps: 3 x 0.1 is 0.3."""
+    grid = grid_of(step)
+    return np.asarray(counts * grid.numerator / grid.denominator)
 
 
 def start_ns(settings: SimulatedSettings) -> int:
