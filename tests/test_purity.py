@@ -12,7 +12,7 @@ PURE = (
     "kernels", "reducers", "risk", "simulation", "strategies", "core",
 )  # fmt: skip
 # They compile or read a user's files once, at the start, and take no part in `advance`.
-AT_START = {"kernels/compile.py", "strategies/loading.py", "strategies/registry.py", "strategies/scaffold.py"}
+AT_START = {"kernels/compile.py", "strategies/loader.py", "strategies/scaffold.py"}
 IMPURE = {
     "aiomqtt", "asyncio", "duckdb", "http", "httpx", "multiprocessing", "pickle", "polars", "pyarrow", "random",
     "secrets", "socket", "subprocess", "threading", "time", "torch", "urllib", "uuid", "websockets",

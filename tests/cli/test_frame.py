@@ -103,7 +103,11 @@ def test_help_imports_nothing_heavy(program: str) -> None:
 
 def test_help_is_quick() -> None:
     """Well under a second even on a busy machine; the aim is 0.3 s."""
-    command = [sys.executable, "-c", "import sys; sys.argv = ['trade', '-h']; from tradingd_cli.trade import main; main()"]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; sys.argv = ['trade', '-h']; from tradingd_cli.trade import main; main()",
+    ]
     times = []
     for _ in range(3):
         start = time.perf_counter()

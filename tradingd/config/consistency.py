@@ -108,7 +108,7 @@ def _quorum(config: Config) -> Iterator[Problem]:
     most = max(voters.values(), default=0)
     if config.strategies and config.combine.quorum > most:
         yield Problem(
-            "combine.quorum", f"{config.combine.quorum} votes are never reached: at most {most} strategies vote"
+            "combine.quorum", f"{config.combine.quorum} votes are never reached: at most {most} vote on an instrument"
         )
 
 

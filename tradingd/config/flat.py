@@ -16,7 +16,7 @@ def flat_lines(value: object, path: str = "") -> Iterator[str]:
         for key, inner in value.items():
             if key != BAKED:
                 yield from flat_lines(inner, join(path, key))
-    elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+    elif isinstance(value, list | tuple) and value and all(isinstance(item, dict) for item in value):
         for index, item in enumerate(value):
             yield from flat_lines(item, join(path, label(item) or str(index)))
     elif value is not None:

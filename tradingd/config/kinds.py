@@ -7,19 +7,34 @@ from typing import Any
 import msgspec
 
 from tradingd.config.problems import Problem, join, suggestion
-from tradingd.strategies.contract import CompiledStrategy, PythonStrategy, StrategyError
-from tradingd.strategies.settings import StrategySettings
+from tradingd.strategies.contract import CompiledStrategy, StrategyError
+from tradingd.strategies.loader import EXITS, STRATEGIES, Strategy, load_strategy
+from tradingd.strategies.settings import ExitSettings, StrategySettings
 
 
 def strategy_problems(strategy: StrategySettings, path: str, base: Path) -> Iterator[Problem]:
-    yield from _problems(strategy.kind, strategy.params, path, base)
+    """Relative files start at `base`."""
+    if strategy.kind in EXITS:
+        yield Problem(f"{path}.kind", f'"{strategy.kind}" is an exit; it goes into the exits of a strategy')
+    else:
+        yield from _problems(strategy.kind, strategy.params, path, base)
     for n, leave in enumerate(strategy.exits):
-        yield from _problems(leave.kind, leave.params, f"{path}.exits[{n}]", base)
+        yield from _exit_problems(leave, f"{path}.exits[{n}]", base)
+
+
+def _exit_problems(leave: ExitSettings, path: str, base: Path) -> Iterator[Problem]:
+    if leave.kind in STRATEGIES:
+        yield Problem(f"{path}.kind", f'"{leave.kind}" is a strategy; exits are {", ".join(EXITS)} or your own')
+        return
+    found = list(_problems(leave.kind, leave.params, path, base))
+    yield from found
+    if not found and not isinstance(load_strategy(leave.kind, base), CompiledStrategy):
+        yield Problem(f"{path}.kind", "an exit has to be compiled; this one is plain Python")
 
 
 def _problems(kind: str, params: Mapping[str, Any], path: str, base: Path) -> Iterator[Problem]:
     try:
-        strategy = load_kind(kind, base)
+        strategy = load_strategy(kind, base)
     except StrategyError as error:
         yield Problem(f"{path}.kind", str(error))
         return
@@ -30,7 +45,7 @@ def _problems(kind: str, params: Mapping[str, Any], path: str, base: Path) -> It
         yield from _refused(strategy, params, path)
 
 
-def _refused(strategy: CompiledStrategy | type[PythonStrategy], params: Mapping[str, Any], path: str) -> Iterator[Problem]:
+def _refused(strategy: Strategy, params: Mapping[str, Any], path: str) -> Iterator[Problem]:
     """Compiles nothing: a compiled strategy is only asked about its parameters."""
     try:
         strategy.resolve(params) if isinstance(strategy, CompiledStrategy) else strategy.instantiate(params)
@@ -38,7 +53,7 @@ def _refused(strategy: CompiledStrategy | type[PythonStrategy], params: Mapping[
         yield Problem(f"{path}.params", str(error))
 
 
-def _parameters(strategy: CompiledStrategy | type[PythonStrategy]) -> list[str]:
+def _parameters(strategy: Strategy) -> list[str]:
     if isinstance(strategy, CompiledStrategy):
         return list(strategy.defaults)
     return [field.encode_name for field in msgspec.structs.fields(strategy.Params)]
