@@ -11,8 +11,6 @@ import signal
 import sys
 from pathlib import Path
 
-sys.modules.setdefault("pyarrow", None)  # type: ignore[arg-type]  # the journal must work without
-
 import numpy as np
 
 from tradingd.columns import BAR, FRAME, QUOTE, TRADE, TickBatch, tick_batch
@@ -101,6 +99,7 @@ def write(folder: Path, until: int) -> None:
 
 
 def main() -> None:
+    sys.modules["pyarrow"] = None  # type: ignore[assignment]  # the journal must work without
     if len(sys.argv) > 3:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))

@@ -12,7 +12,7 @@ import msgspec
 import polars as pl
 
 from tradingd.commit import Commit
-from tradingd.events import SnapshotTaken, decode_body
+from tradingd.events import Body, Event, SnapshotTaken
 from tradingd.journal import database, head, snapshots, sql
 from tradingd.journal.chain import KEEP, chunks
 from tradingd.journal.database import Connection
@@ -22,7 +22,7 @@ from tradingd.journal.folder import Identity, Lock, Paths, read_identity
 from tradingd.journal.head import Head
 from tradingd.journal.segments import Manifest, read_manifest
 from tradingd.journal.settings import JournalSettings
-from tradingd.journal.tables import commit_of
+from tradingd.journal.tables import commit_of, event_of
 
 Connect = Callable[[int], Connection]  # by number of the segment
 
@@ -149,12 +149,15 @@ class JournalReader:
         return snapshots.newest(self._paths, self._snapshots(), at_or_before)
 
     def _snapshots(self) -> Iterator[SnapshotTaken]:
-        query = "SELECT payload FROM facts WHERE type = 'SnapshotTaken' ORDER BY seq DESC"
+        return (event.body for event in self.events(SnapshotTaken) if isinstance(event.body, SnapshotTaken))
+
+    def events(self, kind: type[Body]) -> Iterator[Event]:
+        """Events of one type, newest first."""
+        query = "SELECT * FROM facts WHERE type = ? ORDER BY seq DESC, n DESC"
         for number in reversed(self._numbers):
             with self._reading(number) as connection:
-                rows = connection.execute(query).fetchall()
-            bodies = (decode_body(payload) for (payload,) in rows)
-            yield from (body for body in bodies if isinstance(body, SnapshotTaken))
+                rows = connection.execute(query, [kind.__name__]).fetchall()
+            yield from map(event_of, rows)
 
     def sql(self, query: str, limits: sql.SqlLimits | None = None) -> pl.DataFrame:
         """Answers a query over all readable segments; see `sql.run`. Raises SqlError."""

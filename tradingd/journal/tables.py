@@ -77,7 +77,7 @@ def commit_of(tables: Tables, first_seq: int, last_seq: int) -> Commit:
 
     Raises msgspec.ValidationError for an event that this version does not know.
     """
-    events = tuple(_event(row) for row in tables.facts)
+    events = tuple(event_of(row) for row in tables.facts)
     return Commit(first_seq, last_seq, _batches(tables), events, tables.bars)
 
 
@@ -117,7 +117,7 @@ def _fact_row(event: Event) -> FactRow:
     )
 
 
-def _event(row: FactRow) -> Event:
+def event_of(row: FactRow) -> Event:
     seq, n, ts_event_ns, ts_received_ns, source, _, _, _, payload = row
     return Event(seq, n, ts_event_ns, ts_received_ns, source, decode_body(payload))
 

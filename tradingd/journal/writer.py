@@ -1,5 +1,6 @@
 """The journal's only writer."""
 
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -117,7 +118,7 @@ class Journal:
         self._usable = False
         try:
             yield
-        except (duckdb.Error, OSError, ValueError, JournalError) as error:
+        except (duckdb.Error, OSError, ValueError, OverflowError, struct.error, JournalError) as error:
             raise JournalFailed(f"{self._paths.folder}: {what} failed: {one_line(error)}") from error
         self._usable = True
 
@@ -225,6 +226,10 @@ class Journal:
         if not self._usable:
             raise JournalFailed("a failed journal is not closed; leave the process with os._exit")
         self.checkpoint()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Lets go without a checkpoint, as a kill would; the next opening recovers."""
         self._usable = False
         self._connection.close()
         self._head_file.close()
