@@ -1,16 +1,18 @@
 """The pure half does no I/O, reads no clock, draws no chance and never iterates in the order of a hash."""
 
 import ast
+import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parent.parent / "tradingd"
-PURE = (
-    "instruments.py", "columns.py", "events.py", "commands.py", "commit.py",
-    "kernels", "reducers", "risk", "simulation", "strategies", "core",
-)  # fmt: skip
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "tradingd"
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+LAYERS = [re.findall(r"[\w.]+", layer) for layer in CONTRACTS[0]["layers"]]
+PURE = [name.partition(".")[2] for layer in LAYERS[LAYERS.index(["tradingd.core"]) :] for name in layer]
 # They compile or read a user's files once, at the start, and take no part in `advance`.
 AT_START = {"kernels/compile.py", "strategies/loader.py", "strategies/scaffold.py"}
 IMPURE = {
@@ -22,9 +24,8 @@ SETS = {"set", "frozenset"}
 
 
 def pure_files() -> list[Path]:
-    places = [PACKAGE / name for name in PURE]
-    found = [file for place in places for file in ([place] if place.is_file() else sorted(place.rglob("*.py")))]
-    return [file for file in found if file.relative_to(PACKAGE).as_posix() not in AT_START]
+    found = [file for name in PURE for file in (PACKAGE / f"{name}.py", *sorted((PACKAGE / name).rglob("*.py")))]
+    return [file for file in found if file.is_file() and file.relative_to(PACKAGE).as_posix() not in AT_START]
 
 
 def impurities(source: str) -> list[str]:
@@ -60,6 +61,11 @@ def _is_set(node: ast.AST) -> bool:
         case ast.BinOp(op=ast.BitOr() | ast.BitAnd() | ast.Sub() | ast.BitXor(), left=left, right=right):
             return _is_set(left) or _is_set(right)
     return False
+
+
+def test_every_part_of_the_package_has_its_layer() -> None:
+    parts = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    assert {f"tradingd.{part}" for part in parts - {"__init__"}} == {name for layer in LAYERS[1:] for name in layer}
 
 
 @pytest.mark.parametrize("file", pure_files(), ids=lambda file: file.relative_to(PACKAGE).as_posix())
