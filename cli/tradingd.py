@@ -1,9 +1,10 @@
 """tradingd: the daemon, for those who operate it."""
 
-from . import control
+from . import control, start
 from .frame import application, run
 
 app = application("tradingd", "Runs the trading daemon and tells a running one what to do.")
+app.command()(start.start)
 control.register(app)
 
 

@@ -171,21 +171,25 @@ def _note_peaks(turn: Turn) -> None:
 def _report(turn: Turn, bodies: Iterable[AnyBody]) -> None:
     """Journals what the venue says, and what follows for money and protection."""
     for body in bodies:
-        request_of = _request_of(turn, body)
-        turn.emit(body)
         if isinstance(body, OrderFilled):
-            for fact in post(turn.state.ledger, turn.state.settings.instruments, body):
-                turn.emit(fact)
-            if request_of is not None and body.last_qty == body.cum_qty:
-                _protect(turn, request_of)
+            _fill(turn, body)
+        else:
+            turn.emit(body)
 
 
-def _request_of(turn: Turn, body: AnyBody) -> OrderRequested | None:
-    order = turn.state.ledger.orders.get(getattr(body, "cl_ord_id", ""))
-    return order.request if order else None
+def _fill(turn: Turn, fill: OrderFilled) -> None:
+    ledger = turn.state.ledger
+    order = ledger.orders.get(fill.cl_ord_id)
+    before = ledger.lots(fill.instrument) * fill.side.sign
+    turn.emit(fill)
+    for fact in post(ledger, turn.state.settings.instruments, fill):
+        turn.emit(fact)
+    opens = ledger.lots(fill.instrument) * fill.side.sign > 0 and (before <= 0 or fill.cum_qty == fill.last_qty)
+    if order is not None and opens:
+        _protect(turn, order.request)
 
 
 def _protect(turn: Turn, filled: OrderRequested) -> None:
-    """At the first fill the venue itself places the bracket, without a delay."""
+    """As soon as an order has a position on its side, the venue itself places its bracket, without a delay."""
     for leg in bracket_orders(filled):
         request(turn, leg, latency_ns=0)

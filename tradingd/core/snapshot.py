@@ -89,8 +89,8 @@ def state_digest(state: State) -> str:
     """
     m, digest = state.memory, hashlib.blake2b(digest_size=DIGEST_SIZE)
     digest.update(msgspec.json.encode(digest_view(state.ledger), order="deterministic"))
-    digest.update(_without_ids(msgspec.json.encode(m.venue, order="deterministic").decode(), state.ledger))
-    digest.update(msgspec.json.encode(m.risk, order="deterministic"))
+    digest.update(_without_ids(_plain(m.venue), state.ledger))
+    digest.update(_plain(m.risk).encode())
     for name, values in memory_arrays(m).items():
         kept = values.copy()
         for column in NOT_DIGESTED.get(name, ()):
@@ -100,6 +100,11 @@ def state_digest(state: State) -> str:
         for instance in slot.instances:
             digest.update(instance.snapshot())
     return digest.hexdigest()
+
+
+def _plain(value: Struct) -> str:
+    """Canonical JSON; integer keys as text."""
+    return msgspec.json.encode(msgspec.to_builtins(value, str_keys=True, order="deterministic")).decode()
 
 
 def _canonical(values: np.ndarray) -> bytes:

@@ -67,7 +67,7 @@ class Daemon:
         self._snapshots: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue(1)
         self._snapshot_due_s = time.monotonic() + limits.snapshot_interval_s
         self._stopping = asyncio.Event()
-        self._stop_reason = ""
+        self.stop_reason = ""
         self._durable = asyncio.Condition()
         self._watermark = prepared.journal.last_seq
         self._phase = "starting"
@@ -100,7 +100,7 @@ class Daemon:
         await asyncio.to_thread(self._journal.close)
 
     def stop(self, reason: str) -> None:
-        self._stop_reason = self._stop_reason or reason
+        self.stop_reason = self.stop_reason or reason
         self._stopping.set()
 
     async def _until_stopped(self, feeds: list[asyncio.Task[None]]) -> None:
@@ -175,7 +175,7 @@ class Daemon:
         at_seq = self.state.seq
         await self._until_durable(at_seq)
         taken = await asyncio.to_thread(self._journal.write_snapshot, at_seq, self._snapshot())
-        bodies = (taken, RunStopped(self._stop_reason))
+        bodies = (taken, RunStopped(self.stop_reason))
         await self._commits.put(Job(self._advance([self._own_input(body, "daemon") for body in bodies])))
         await self._commits.put(None)
 
@@ -235,9 +235,13 @@ class Daemon:
     async def _serve(self, ready: Callable[[], None]) -> None:
         await serve(Path(self._p.config.daemon.control_socket), self, ready=ready)
 
+    def final_status(self) -> Status:
+        """What the run has come to, once it is over."""
+        return view(self.state, self._p, self._phase, self.feed_status, dict(self.counts))
+
     async def status(self) -> Status:
         """What is durable by the time of the answer."""
-        seen = view(self.state, self._p, self._phase, self.feed_status, dict(self.counts))
+        seen = self.final_status()
         await self._until_durable(seen.seq)
         return seen
 

@@ -13,11 +13,13 @@ from tradingd.events import (
     OrderFilled,
     OrderRejected,
     OrderRequested,
+    OrdStatus,
     Side,
     TimeInForce,
 )
 from tradingd.kernels.market import Market
 from tradingd.kernels.posting import checked, fee_units, notional_units
+from tradingd.reducers.ledger import Order
 from tradingd.simulation import offers
 from tradingd.simulation.matching import crosses, is_maker, price_of, reached, trigger_price
 from tradingd.simulation.offers import Offer
@@ -38,6 +40,19 @@ def cancel(state: VenueState, terms: Terms, cl_ord_id: str, now_ns: int) -> None
     """Sends a cancel. Where it comes too late, the venue says nothing: the order's end has been told already."""
     latency = round(terms.settings.cancel_latency_ms * MS_NS)
     state.pending.append(Pending(now_ns + max(latency, 1), cancel=cl_ord_id))
+
+
+def adopt(state: VenueState, terms: Terms, order: Order, now_ns: int) -> None:
+    """Takes over an order that the ledger knows as open: one that had not arrived arrives, others work on."""
+    if order.status is OrdStatus.PENDING_NEW:
+        state.pending.append(Pending(now_ns + 1, order=order.request))
+        return
+    listing = terms.listings[order.request.instrument]
+    known = _order(order.request, listing)
+    known.lots, known.waited = order.leaves_lots, True
+    if known.time_in_force is TimeInForce.DAY:
+        known.expires_ns = listing.instrument.session.bounds(now_ns)[1]
+    state.working[known.cl_ord_id] = known
 
 
 def due_ns(state: VenueState) -> int:

@@ -12,9 +12,9 @@ IMPORTS = (
 )  # fmt: skip
 # Results of these differ between machines or runs.
 NUMPY_NAMES = {
-    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cbrt", "cos", "cosh", "datetime64", "exp",
-    "exp2", "expm1", "float_power", "hypot", "log", "log10", "log1p", "log2", "logaddexp", "pow", "power", "random",
-    "sin", "sinh", "tan", "tanh",
+    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cbrt", "cos", "cosh", "datetime64",
+    "exp", "exp2", "expm1", "float_power", "hypot", "log", "log10", "log1p", "log2", "logaddexp", "pow", "power",
+    "random", "sin", "sinh", "tan", "tanh",
 }  # fmt: skip
 BUILTINS = {
     "__import__", "breakpoint", "compile", "eval", "exec", "globals", "hash", "id", "input", "open", "vars",
