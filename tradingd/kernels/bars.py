@@ -73,7 +73,16 @@ def bar_merge(coarser: Any, finer: Any) -> None:
 
 
 @kernel
-def bar_write(
+def bar_write(bar: Any, work: Any, instrument: int, timeframe: int) -> None:
+    """A closed bar as strategies and the journal see it."""
+    bar_fill(
+        bar, work.ts_open, work.ts_close, work.open, work.high, work.low, work.close, work.volume, work.notional,
+        work.trades, instrument, timeframe,
+    )  # fmt: skip
+
+
+@kernel
+def bar_fill(
     bar: Any,
     ts_open: int,
     ts_close: int,
@@ -87,7 +96,6 @@ def bar_write(
     instrument: int,
     timeframe: int,
 ) -> None:
-    """A closed bar as strategies and the journal see it."""
     bar.ts_open = ts_open
     bar.ts_close = ts_close
     bar.open = opening
@@ -170,7 +178,7 @@ def bars_from_ticks(
             i += 1
         row = min(count, bars.size - 1)
         trades = i - first - (late - late_before)
-        bar_write(
+        bar_fill(
             bars[row], ts_open, ts_close, price[first], high, low, close, volume, worth, trades, instrument, timeframe
         )
         notional[row] = worth
@@ -205,7 +213,7 @@ def bars_from_finer(
             if part.ts_open >= closes:
                 continue
             ts_close = closes
-            bar_write(
+            bar_fill(
                 bars[count], ts_open, ts_close, part.open, part.high, part.low, part.close, 0.0, 0.0, 0, instrument,
                 timeframe,
             )  # fmt: skip
@@ -284,7 +292,7 @@ def _finest(
 ) -> tuple[_Level, int, int]:
     room = _room(timeframe, len(ts_ns), ts_ns)
     while True:
-        level = _Level(np.empty(room, BAR), np.empty(room))
+        level = _Level(np.zeros(room, BAR), np.empty(room))
         count, late, latest_ns = bars_from_ticks(instrument, timeframe, *borders, ts_ns, price, size, *level)
         if count <= room:
             return _Level(level.bars[:count], level.notional[:count]), late, latest_ns
@@ -293,7 +301,7 @@ def _finest(
 
 def _coarser(instrument: int, timeframe: int, borders: tuple[int, int, I64, I64], finer: _Level) -> _Level:
     room = _room(timeframe, len(finer.bars), finer.bars["ts_open"])
-    bars, notional = np.empty(room, BAR), np.empty(room)
+    bars, notional = np.zeros(room, BAR), np.empty(room)
     count = bars_from_finer(instrument, timeframe, *borders, *finer, bars, notional)
     return _Level(bars[:count], notional[:count])
 
