@@ -151,7 +151,7 @@ def test_parameters_of_a_python_strategy_are_checked():
         def on_bar(self, state, bar, params):
             return Target(0.0)
 
-    with pytest.raises(StrategyError, match="strategy Checked: .*perod.*; allowed: period"):
+    with pytest.raises(StrategyError, match=r"strategy Checked: .*perod.*; allowed: period"):
         Checked.instantiate({"perod": 5})
     with pytest.raises(StrategyError, match=">= 1"):
         Checked.instantiate({"period": 0})
