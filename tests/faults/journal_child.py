@@ -1,6 +1,7 @@
 """A writer to kill: appends deterministic commits, rolls over, checkpoints, seals, and prints what was acknowledged.
 
     python journal_child.py FOLDER COMMITS [FILE_BYTES_MAX]
+    python journal_child.py FOLDER storm        until it is killed, with checkpoints and seals in a second thread
 
 Also a module: the tests make the same commits and compare.
 """
@@ -9,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -98,8 +100,27 @@ def write(folder: Path, until: int) -> None:
     journal.close()
 
 
+def storm(folder: Path) -> None:
+    journal = Journal.open(folder, SETTINGS)
+    print("open", journal.last_seq, flush=True)
+    threading.Thread(target=_maintain, args=[journal], daemon=True).start()
+    while True:
+        head = journal.append(commit_at(journal.head.commit_no + 1))
+        print("ack", head.last_seq, flush=True)
+        if head.commit_no % 50 == 0:
+            journal.roll()
+
+
+def _maintain(journal: Journal) -> None:
+    while True:
+        journal.checkpoint()
+        journal.seal()
+
+
 def main() -> None:
     sys.modules["pyarrow"] = None  # type: ignore[assignment]  # the journal must work without
+    if sys.argv[2] == "storm":
+        storm(Path(sys.argv[1]))
     if len(sys.argv) > 3:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,51 @@ def test_a_flipped_bit_in_the_write_ahead_log_is_noticed(crashed: Path, tmp_path
         except JournalDamaged:
             continue
         finish_and_check(folder)  # it did not matter, or DuckDB's header was hit where it is not used
+
+
+@pytest.mark.parametrize("junk", [b"\0" * 500, b"\x11" * 500])
+def test_a_torn_end_after_all_that_was_acknowledged_is_cut_off(crashed: Path, tmp_path: Path, junk: bytes) -> None:
+    """As a power cut leaves it: the file has grown, the content of the last entry has not reached the disk."""
+    shutil.copytree(crashed, tmp_path / "j")
+    wal_of(tmp_path / "j").write_bytes(wal_of(crashed).read_bytes() + junk)
+    finish_and_check(tmp_path / "j")
+
+
+def test_a_torn_end_that_was_acknowledged_is_damage_and_the_log_is_left_as_it_is(crashed: Path, tmp_path: Path) -> None:
+    shutil.copytree(crashed, tmp_path / "j")
+    torn = wal_of(crashed).read_bytes()[:-200] + b"\0" * 200
+    wal_of(tmp_path / "j").write_bytes(torn)
+    with pytest.raises(JournalDamaged, match="trails HEAD"):
+        Journal.open(tmp_path / "j", settings)
+    assert wal_of(tmp_path / "j").read_bytes() == torn
+
+
+def test_a_commit_that_was_torn_before_it_was_acknowledged_is_dropped(tmp_path: Path) -> None:
+    killed = run_child(tmp_path / "j", COMMITS, kill_at="append.after-commit:3")
+    wal = wal_of(tmp_path / "j")
+    wal.write_bytes(wal.read_bytes()[:-200] + b"\0" * 200)
+    journal = Journal.open(tmp_path / "j", settings)
+    assert journal.last_seq == commit_at(2).last_seq == acknowledged(killed.stdout)
+    journal.close()
+    finish_and_check(tmp_path / "j")
+
+
+def test_kills_at_any_moment_with_checkpoints_and_seals_in_a_second_thread(tmp_path: Path) -> None:
+    kept = 0
+    for wait_s in (0.05, 0.2, 0.35, 0.5):
+        with subprocess.Popen(
+            [sys.executable, CHILD, tmp_path / "j", "storm"], stdout=subprocess.PIPE, text=True
+        ) as one:
+            assert one.stdout is not None
+            one.stdout.readline()  # it is open
+            time.sleep(wait_s)
+            one.kill()
+            output, _ = one.communicate()
+        journal = Journal.open(tmp_path / "j", settings)
+        assert journal.last_seq >= max(kept, acknowledged(output))
+        kept, commits = journal.last_seq, journal.head.commit_no
+        journal.abandon()
+    finish_and_check(tmp_path / "j", commits)
 
 
 def test_the_lock_of_a_killed_process_is_free_and_that_of_a_living_one_is_not(tmp_path: Path) -> None:

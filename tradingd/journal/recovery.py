@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from tradingd.journal import database, head, segments
+from tradingd.journal import database, head, segments, torn
 from tradingd.journal.chain import KEEP, ChainPoint, check_chain
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import genesis
@@ -68,7 +68,7 @@ def _recover_locked(paths: Paths, settings: JournalSettings, lock: Lock) -> Reco
     found = _head(paths, identity, settings)
     number = _active_segment(paths, found, identity, settings)
     with ExitStack() as undo:
-        connection = undo.enter_context(closing(_connect(paths, number, settings)))
+        connection = _connect(paths, number, settings, undo)
         recovered = _caught_up(paths, identity, found, number, connection)
         undo.pop_all()
         return recovered
@@ -98,8 +98,8 @@ def _head(paths: Paths, identity: Identity, settings: JournalSettings) -> Head:
 
 
 def _has_commits(paths: Paths, settings: JournalSettings) -> bool:
-    with closing(_connect(paths, 1, settings)) as connection:
-        return segments.count_rows(connection)["commits"] > 0
+    with ExitStack() as undo:
+        return segments.count_rows(_connect(paths, 1, settings, undo))["commits"] > 0
 
 
 def _active_segment(paths: Paths, found: Head, identity: Identity, settings: JournalSettings) -> int:
@@ -115,12 +115,21 @@ def _active_segment(paths: Paths, found: Head, identity: Identity, settings: Jou
     return number
 
 
-def _connect(paths: Paths, number: int, settings: JournalSettings) -> Connection:
+def _connect(paths: Paths, number: int, settings: JournalSettings, undo: ExitStack) -> Connection:
+    """Opens the segment; `undo` closes it again and puts back what a torn tail of the log had to give way for."""
     path = paths.segment(number)
     try:
-        return database.open_writable(path, settings)
+        try:
+            connection = database.open_writable(path, settings)
+        except duckdb.Error as error:
+            if not torn.cut_tail(paths.wal(number), error):
+                raise
+            undo.callback(torn.put_back, paths.wal(number))
+            connection = database.open_writable(path, settings)
     except duckdb.Error as error:
         raise JournalDamaged(f"{path} can not be opened ({one_line(error)}); {KEEP}") from error
+    undo.enter_context(closing(connection))
+    return connection
 
 
 def _caught_up(paths: Paths, identity: Identity, found: Head, number: int, connection: Connection) -> Recovered:
