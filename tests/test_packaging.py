@@ -7,7 +7,9 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,8 +101,18 @@ def test_nothing_is_imported_from_the_checkout(installed: Path, tmp_path: Path) 
     assert len(done.stdout.split()) == 2
 
 
-def test_a_new_config_is_good_and_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
-    trade = installed / "bin" / "trade"
-    assert run(trade, "config", "init", "mine.toml", cwd=tmp_path, PYTHONPATH=str(installed)).returncode == 0
-    done = run(trade, "config", "check", "mine.toml", cwd=tmp_path, PYTHONPATH=str(installed))
-    assert (done.returncode, done.stdout) == (0, "mine.toml: good\n"), done.stderr
+def test_a_newcomers_first_day_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """With an empty cache for compiled code, as on a new host."""
+    environment = {"PYTHONPATH": str(installed), "TRADINGD_CACHE_DIR": str(tmp_path / "cache")}
+
+    def program(name: str, *arguments: str) -> dict[str, Any]:
+        done = run(installed / "bin" / name, *arguments, "--json", cwd=tmp_path, **environment)
+        assert done.returncode == 0, done.stderr
+        return msgspec.json.decode(done.stdout, type=dict[str, Any])
+
+    assert program("trade", "config", "init", "mine.toml") == {"config": "mine.toml"}
+    assert program("trade", "config", "check", "mine.toml")["ok"]
+    faster = ("--set", 'feeds.market.pace="max"', "--set", "feeds.market.duration_s=7200")
+    status = program("tradingd", "start", "-c", "mine.toml", "--until-done", *faster)
+    assert status["journal"] == str(tmp_path / "journal" / "mine")
+    assert status["counts"]["OrderFilled"] > 0
