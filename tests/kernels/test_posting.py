@@ -12,7 +12,7 @@ from tradingd.kernels.posting import LOTS_LIMIT, MONEY_LIMIT, REFUSED, checked, 
 
 FILLS = st.lists(st.tuples(st.integers(-1000, 1000).filter(bool), st.integers(-(10**12), 10**12)), max_size=60)
 AMOUNTS = st.integers(-MONEY_LIMIT + 1, MONEY_LIMIT - 1)
-LOTS = st.integers(1, LOTS_LIMIT - 1)
+LOTS = st.integers(1, 53).flatmap(lambda bits: st.integers(2 ** (bits - 1), 2**bits - 1))  # of every magnitude
 
 
 def fold(fills: list[tuple[int, int]]) -> tuple[int, int, int]:
@@ -50,6 +50,12 @@ def test_mirrored_fills_give_the_mirrored_position(fills: list[tuple[int, int]])
 def test_share_is_exact_and_rounds_half_to_even(amount: int, a: int, b: int) -> None:
     part, whole = sorted((a, b))
     assert share(amount, part, whole) == round(Fraction(amount * part, whole))
+
+
+@pytest.mark.parametrize("scale", [1, 2**20 + 1, 2**40 + 1])  # the long way round is exact too
+@pytest.mark.parametrize(("amount", "expected"), [(1, 0), (3, 2), (5, 2), (-1, 0), (-3, -2), (-5, -2), (7, 4)])
+def test_halves_go_to_even(amount: int, expected: int, scale: int) -> None:
+    assert share(amount, scale, 2 * scale) == expected
 
 
 def test_average_cost_by_hand() -> None:

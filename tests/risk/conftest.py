@@ -28,7 +28,7 @@ MARKS = (100.0, 20.0, 50.0)
 
 @pytest.fixture
 def context() -> Callable[..., RiskContext]:
-    """context(position={0: 10}, marks=..., **settings): 10,000 USD, 1,000 EUR, and lots that were bought at the marks."""
+    """context(position={0: 10}, marks=..., **settings): 10,000 USD, 1,000 EUR, and lots bought at the marks."""
 
     def build(position: dict[int, int] | None = None, marks: tuple[float, ...] = MARKS, **settings: Any) -> RiskContext:
         ledger = open_ledger([AccountSettings("USD", "10000"), AccountSettings("EUR", "1000")])

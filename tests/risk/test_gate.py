@@ -201,6 +201,9 @@ def test_net_and_gross_over_instruments(context: World, order: Make) -> None:
     assert rule_of(order(Side.SELL, 6.0, instrument=1), world) is None
     assert rule_of(order(Side.SELL, 7.0, instrument=1), world) == "gross_limit"
     assert rule_of(order(Side.BUY, 1.0, instrument=1), world) == "net_limit"
+    short = context(position={0: -4000}, net_limit=0.5)
+    assert rule_of(order(Side.SELL, 1.0, instrument=1), short) is None
+    assert rule_of(order(Side.SELL, 2.0, instrument=1), short) == "net_limit"
 
 
 def test_currencies_have_their_own_limits(context: World, order: Make) -> None:

@@ -100,6 +100,14 @@ def test_what_is_closing_is_not_closed_twice(context: World) -> None:
     assert monitor.closing_orders(world, 1, "flatten") == []
 
 
+def test_only_the_rest_is_closed(context: World) -> None:
+    world = context(position={0: 60})
+    (close,) = monitor.closing_orders(world, 0, "flatten")
+    apply(world.ledger, world.instruments, msgspec.structs.replace(close, cl_ord_id="c"), 0)
+    world.ledger.positions[0].lots = 100
+    assert [order.quantity for order in monitor.closing_orders(world, 0, "flatten")] == [0.4]
+
+
 def test_a_halt_by_hand_does_not_stop_the_watch(context: World) -> None:
     world = context(position={0: 5000})
     monitor.roll(world)

@@ -15,12 +15,14 @@ from tradingd.events import (
     OrderFilled,
     OrderRejected,
     OrderRequested,
+    OrdStatus,
     OrdType,
     Side,
     TimeInForce,
 )
 from tradingd.instruments import NS, AccountSettings, AssetClass, Fees, Instrument, PriceSource, Session
 from tradingd.kernels.market import Market
+from tradingd.reducers.ledger import Order
 from tradingd.simulation import venue
 from tradingd.simulation.settings import SimulationSettings
 from tradingd.simulation.state import NEVER_NS, Terms, Tick, VenueState, terms_of
@@ -445,6 +447,34 @@ def test_the_state_survives_msgpack_in_the_middle_of_a_story() -> None:
     floor.cancel("o1")
     again = msgspec.msgpack.decode(msgspec.msgpack.encode(floor.state), type=VenueState)
     assert again == floor.state
+
+
+def known_order(status: OrdStatus, filled_lots: int = 0, **fields: Any) -> Order:
+    defaults: dict[str, Any] = {"cl_ord_id": "k", "instrument": 0, "side": SELL, "quantity": 1.0}
+    request = OrderRequested(**(defaults | {"ord_type": OrdType.MARKET, "time_in_force": TimeInForce.GTC} | fields))
+    return Order(ordinal=1, parent=0, request=request, status=status, lots=10, filled_lots=filled_lots)
+
+
+def test_a_new_venue_takes_over_what_the_ledger_knows() -> None:
+    # given an order that had not arrived, it arrives
+    floor = Floor()
+    venue.adopt(floor.state, floor.terms, known_order(OrdStatus.PENDING_NEW), floor.now_ns)
+    assert floor.wait() == [OrderAccepted("k")]
+    # given a resting limit with a part filled, the rest works on as a maker, until the end of its day
+    floor = Floor(session=DAY_SESSION)
+    limit = {"ord_type": OrdType.LIMIT, "price": 100.0, "time_in_force": TimeInForce.DAY}
+    venue.adopt(floor.state, floor.terms, known_order(OrdStatus.PARTIALLY_FILLED, 4, **limit), floor.now_ns)
+    assert venue.due_ns(floor.state) == NOON_NS + 4 * 3600 * NS
+    (filled,) = floor.trade(101.0)
+    assert (filled.last_px, filled.last_qty, filled.cum_qty, filled.maker) == (100.0, 0.6, 1.0, True)
+
+
+@pytest.mark.parametrize(("filled_lots", "wakes"), [(0, False), (4, True)])
+def test_a_stop_that_has_traded_does_not_sleep_again(filled_lots: int, wakes: bool) -> None:
+    floor = Floor()
+    stop = {"ord_type": OrdType.STOP, "stop_px": 90.0}
+    venue.adopt(floor.state, floor.terms, known_order(OrdStatus.NEW, filled_lots, **stop), floor.now_ns)
+    assert bool(floor.trade(95.0)) is wakes
 
 
 def test_time_may_be_told_in_any_steps() -> None:

@@ -50,6 +50,7 @@ def adopt(state: VenueState, terms: Terms, order: Order, now_ns: int) -> None:
     listing = terms.listings[order.request.instrument]
     known = _order(order.request, listing)
     known.lots, known.waited = order.leaves_lots, True
+    known.triggered = order.filled_lots > 0  # of a stop: it sleeps no more
     if known.time_in_force is TimeInForce.DAY:
         known.expires_ns = listing.instrument.session.bounds(now_ns)[1]
     state.working[known.cl_ord_id] = known
