@@ -24,10 +24,13 @@ from tradingd.reducers.ledger import Order
 from tradingd.reducers.post import post
 from tradingd.risk import monitor
 from tradingd.risk.bracket import STOP_LOSS, TAKE_PROFIT, bracket_orders, cancels
+from tradingd.risk.context import on_the_way
 from tradingd.risk.gate import review
 from tradingd.risk.sizing import order_for
 from tradingd.simulation import venue
 from tradingd.simulation.state import Tick
+
+FLATTEN = "flatten"
 
 # --- wishes -----------------------------------------------------------------------------------------------------------
 
@@ -40,7 +43,12 @@ def follow(turn: Turn, decision: Decision, before: Decision | None) -> None:
 
 
 def _trade(turn: Turn, decision: Decision) -> None:
-    """One order to the new target. If a turn to the other side is refused, the position is closed at least."""
+    """One order to the target, once nothing works towards an older one. If a turn to the other side is refused, the
+    position is closed at least."""
+    working = _take_back(turn, decision.instrument)
+    turn.memory.instruments["waiting"][decision.instrument] = working
+    if working:
+        return
     context = turn.state.risk_context()
     order = order_for(context, decision)
     if order is None or request(turn, order):
@@ -49,11 +57,38 @@ def _trade(turn: Turn, decision: Decision) -> None:
         _request_all(turn, monitor.closing_orders(context, decision.instrument, "decision"))
 
 
+def _take_back(turn: Turn, instrument: int) -> bool:
+    """Cancels what works towards an older decision; True while anything is on its way."""
+    working = list(on_the_way(turn.state.ledger, instrument))
+    for order in working:
+        if order.request.reason == "decision" and order.status is not OrdStatus.PENDING_CANCEL:
+            cancel(turn, CancelRequested(order.request.cl_ord_id, "superseded"))
+    return bool(working)
+
+
+def _go_on(turn: Turn) -> None:
+    """Trades the decisions that waited for older orders to end; keeps everything closed after a flatten."""
+    ledger = turn.state.ledger
+    for instrument in np.flatnonzero(turn.memory.instruments["waiting"]).tolist():
+        if not any(on_the_way(ledger, instrument)):
+            _trade(turn, ledger.decisions[instrument])
+    if FLATTEN in ledger.halts:
+        _close_all(turn, FLATTEN)
+
+
+def _close_all(turn: Turn, reason: str) -> None:
+    context = turn.state.risk_context()
+    for index in range(len(turn.state.settings.instruments)):
+        _request_all(turn, monitor.closing_orders(context, index, reason))
+
+
 def _move_protection(turn: Turn, decision: Decision) -> None:
-    """Replaces the working stop and take profit whose price is no longer the decision's."""
+    """Replaces the working stop and take profit whose price is no longer the decision's; those of a position on the
+    other side, which is about to be closed, stay as they are."""
     for cl_ord_id, order in list(turn.state.ledger.orders.items()):
         leg = order.request
-        if leg.instrument != decision.instrument or order.status is OrdStatus.PENDING_CANCEL:
+        other_side = leg.side.sign * decision.target >= 0
+        if leg.instrument != decision.instrument or other_side or order.status is OrdStatus.PENDING_CANCEL:
             continue
         if leg.reason == STOP_LOSS and decision.stop not in (None, leg.stop_px):
             _replace(turn, cl_ord_id, order, msgspec.structs.replace(leg, stop_px=decision.stop))
@@ -104,11 +139,9 @@ def resume(turn: Turn, command: OperatorCommand) -> None:
 
 
 def flatten(turn: Turn, command: OperatorCommand) -> None:
-    """Halts, and closes every position."""
-    halt(turn, command)
-    context = turn.state.risk_context()
-    for index in range(len(turn.state.settings.instruments)):
-        _request_all(turn, monitor.closing_orders(context, index, "flatten"))
+    """Halts, and closes every position, also what orders that could not be taken back in time still open."""
+    _halt(turn, Halted(rule=FLATTEN, text=command.reason or "flattened by hand", by=command.actor))
+    _close_all(turn, FLATTEN)
 
 
 def _halt(turn: Turn, halted: Halted) -> None:
@@ -175,6 +208,7 @@ def _report(turn: Turn, bodies: Iterable[AnyBody]) -> None:
             _fill(turn, body)
         else:
             turn.emit(body)
+    _go_on(turn)
 
 
 def _fill(turn: Turn, fill: OrderFilled) -> None:

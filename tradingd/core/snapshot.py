@@ -16,8 +16,8 @@ from tradingd.risk.context import RiskState
 from tradingd.simulation.state import VenueState
 
 DIGEST_SIZE = 32
-# where the scan stands in the run, and estimates that any look at the exact figures resets
-NOT_DIGESTED = {"cursor": ("seq", "n", "row", "stage", "bars", "late")}
+# where the scan stands in its run and its batch
+NOT_DIGESTED = {"cursor": ("seq", "n", "row", "stage", "bars", "late"), "slots": ("bar",)}
 
 
 class Snapshot(Struct):

@@ -81,6 +81,7 @@ INSTRUMENT = np.dtype(
         ("exposure", "f8"),  # money units per 1.0 of price: signed lots x lot size x multiplier x units
         ("maintenance", "f8"),  # rate
         ("mark", "f8"),
+        ("waiting", "u1"),  # a decision waits until orders for an older one have ended
     ],
     align=True,
 )

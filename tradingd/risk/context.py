@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from tradingd.events import OrderRequested, OrdStatus
+from tradingd.events import OrderRequested, OrdStatus, OrdType
 from tradingd.grid import grid_of
 from tradingd.instruments import Instrument
 from tradingd.kernels.market import Market
@@ -94,6 +94,16 @@ def working(ledger: Ledger, instrument: int) -> Iterator[Order]:
     )
 
 
+def on_the_way(ledger: Ledger, instrument: int) -> Iterator[Order]:
+    """Open orders that change the position as soon as they can: all but resting protection."""
+    return (
+        order
+        for order in ledger.orders.values()
+        if order.request.instrument == instrument
+        and (not order.request.reduce_only or order.request.ord_type is OrdType.MARKET)
+    )
+
+
 def worst_lots(context: RiskContext, instrument: int) -> tuple[int, int]:
     """(lowest, highest) position that working orders can lead to, in signed lots."""
     lots = context.ledger.lots(instrument)
@@ -103,9 +113,9 @@ def worst_lots(context: RiskContext, instrument: int) -> tuple[int, int]:
 
 
 def worst_lots_with(context: RiskContext, order: OrderRequested) -> tuple[int, int]:
-    """(lowest, highest) position in the order's instrument once it works too."""
+    """(lowest, highest) position in the order's instrument once it works too; not for reduce_only orders."""
     low, high = worst_lots(context, order.instrument)
-    lots = 0 if order.reduce_only else context.lots_of(order)
+    lots = context.lots_of(order)
     return (low, high + lots) if order.side.sign > 0 else (low - lots, high)
 
 

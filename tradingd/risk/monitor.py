@@ -3,7 +3,7 @@
 from tradingd.events import Halted, OrderRequested, OrdType, Side, TimeInForce
 from tradingd.grid import grid_of
 from tradingd.instruments import DAY_NS
-from tradingd.risk.context import RiskContext, Watermark, exposure_units
+from tradingd.risk.context import RiskContext, Watermark, exposure_units, on_the_way
 
 LIQUIDATION = "liquidation"
 
@@ -77,16 +77,17 @@ def liquidation_orders(context: RiskContext) -> list[OrderRequested]:
 
 
 def closing_orders(context: RiskContext, instrument: int, reason: str) -> list[OrderRequested]:
-    """A reducing market order for the whole position, without its ClOrdID; none where flat or already on its way."""
+    """A reducing market order, without its ClOrdID, for what of the position is not being closed already; or none."""
     lots = context.ledger.lots(instrument)
-    if lots == 0 or _is_closing(context, instrument):
+    left = abs(lots) - _closing_lots(context, instrument)
+    if left <= 0:
         return []
     return [
         OrderRequested(
             cl_ord_id="",
             instrument=instrument,
             side=Side.SELL if lots > 0 else Side.BUY,
-            quantity=grid_of(context.instruments[instrument].lot_size).value(abs(lots)),
+            quantity=grid_of(context.instruments[instrument].lot_size).value(left),
             ord_type=OrdType.MARKET,
             time_in_force=TimeInForce.GTC,
             reduce_only=True,
@@ -95,12 +96,11 @@ def closing_orders(context: RiskContext, instrument: int, reason: str) -> list[O
     ]
 
 
-def _is_closing(context: RiskContext, instrument: int) -> bool:
-    return any(
-        order.request.instrument == instrument
-        and order.request.reduce_only
-        and order.request.ord_type is OrdType.MARKET
-        for order in context.ledger.orders.values()
+def _closing_lots(context: RiskContext, instrument: int) -> int:
+    return sum(
+        order.leaves_lots
+        for order in on_the_way(context.ledger, instrument)
+        if order.request.reduce_only
     )
 
 

@@ -2,7 +2,7 @@
 
 from tradingd.events import Decision, OrderRequested, OrdType, Side, TimeInForce
 from tradingd.grid import grid_of
-from tradingd.risk.context import RiskContext, exposure_units, working, worst_lots
+from tradingd.risk.context import RiskContext, exposure_units, on_the_way, worst_lots
 
 
 def target_lots(context: RiskContext, decision: Decision, allocation: float = 1.0) -> int:
@@ -78,4 +78,4 @@ def _affordable(context: RiskContext, instrument: int) -> float:
 
 
 def _on_the_way(context: RiskContext, instrument: int) -> int:
-    return sum(order.leaves_lots * order.request.side.sign for order in working(context.ledger, instrument))
+    return sum(order.leaves_lots * order.request.side.sign for order in on_the_way(context.ledger, instrument))
