@@ -60,7 +60,9 @@ def resume(
 def flatten(
     journal: JournalOption = None, config: ConfigOption = None, reason: Reason = "", as_json: AsJson = False
 ) -> None:
-    """Close all positions, through the risk gate like any other order.
+    """Close all positions, and allow no new exposure.
+
+    The orders go through the risk gate like any other; the halt stays until someone resumes.
 
     Example: tradingd flatten -j journal/demo -m "end of the week"
     """
@@ -123,7 +125,7 @@ def _lines(status: "Status") -> list[str]:
                     ("position", f"{p.instrument} {p.quantity:g} at {p.average_price:g}, unrealized {p.unrealized}")
                     for p in status.positions
                 ),
-                *(("events", f"{name} {count}") for name, count in sorted(status.counts.items())),
+                ("this run", ", ".join(f"{name} {count}" for name, count in sorted(status.counts.items()))),
             ]
         ),
     ]
