@@ -7,6 +7,7 @@ import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 ConfigFile = Annotated[Path, typer.Argument(help="The TOML file.", show_default=False)]
+JournalArgument = Annotated[Path, typer.Argument(metavar="JOURNAL", help="The journal's folder.", show_default=False)]
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", metavar="FILE", help="The TOML file.", show_default=False)
 ]

@@ -41,6 +41,11 @@ def note(text: str) -> None:
         print(text, file=sys.stderr)
 
 
+def counted(number: int, noun: str) -> str:
+    """1 segment, 2,000 segments."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def table(rows: Iterable[tuple[str, ...]]) -> list[str]:
     """Rows as lines with aligned columns."""
     rows = list(rows)

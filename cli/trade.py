@@ -1,12 +1,13 @@
 """trade: journals, strategies and configs, for quants and auditors."""
 
-from . import config, doctor, strategy
+from . import config, doctor, strategy, verify
 from .frame import application, run
 
 app = application("trade", "Reads journals, proves them by replay, and works with strategies and configs.")
 app.add_typer(config.app, name="config")
 app.add_typer(strategy.app, name="strategy")
 app.command()(doctor.doctor)
+app.command()(verify.verify)
 
 
 def main() -> None:
