@@ -131,6 +131,16 @@ def test_checkpoints_and_seals_run_beside_appends(tmp_path: Path, settings: Jour
     assert (report.end.commit_no, report.segments, report.notes) == (120, 4, [])
 
 
+def test_a_checkpoint_is_due_by_size_or_by_time(tmp_path: Path, commit_at: MadeAt) -> None:
+    for settings, due in ((JournalSettings(), False), (JournalSettings(checkpoint_s=1e-9), True)):
+        journal = Journal.open(tmp_path / str(due), settings)
+        assert not journal.should_checkpoint()
+        journal.append(commit_at(1))
+        assert journal.should_checkpoint() == due
+        journal.close()
+    assert journal.wal_bytes() == 0
+
+
 def test_a_checkpoint_reads_back_what_it_wrote(tmp_path: Path, settings: JournalSettings, commit_at: MadeAt) -> None:
     journal = Journal.open(tmp_path / "j", settings)
     journal.append(commit_at(1))

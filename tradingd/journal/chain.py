@@ -10,7 +10,7 @@ from tradingd.journal.errors import JournalDamaged
 from tradingd.journal.schema import ROW_TABLES
 from tradingd.journal.tables import Tables
 
-CHUNK_ROWS = 200_000
+CHUNK_ROWS = 100_000
 KEEP = "keep the folder as it is and restore a copy (`trade verify` says what is missing)"
 
 

@@ -61,6 +61,7 @@ def open_writable(path: Path, settings: JournalSettings) -> Connection:
     connection = duckdb.connect(
         path, config=OFFLINE | {"threads": settings.threads, "memory_limit": f"{settings.memory_mb}MB"}
     )
+    connection.execute("SET enable_progress_bar = false")
     connection.execute(f"SET wal_autocheckpoint = '{NEVER}'")
     connection.execute("PRAGMA disable_checkpoint_on_shutdown")
     connection.execute(f"SET auto_checkpoint_skip_wal_threshold = {10**15}")

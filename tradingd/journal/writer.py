@@ -48,6 +48,7 @@ class Journal:
         self._checked = recovered.checked  # how far read-backs went
         self._rows = recovered.rows
         self._created_day = recovered.created_ns // DAY_NS
+        self._checkpointed_s = time.monotonic()
         self._usable = True
         self._live = threading.Lock()  # held by whoever checkpoints or rolls
         self._sealing = threading.Lock()
@@ -129,7 +130,10 @@ class Journal:
         return self._paths.wal_bytes(self.head.segment)
 
     def should_checkpoint(self) -> bool:
-        return self.wal_bytes() >= self._settings.checkpoint_wal_mb * 1_000_000
+        """By size of the write-ahead log, or because there is one and the time has come."""
+        wal_bytes = self.wal_bytes()
+        is_due = time.monotonic() - self._checkpointed_s >= self._settings.checkpoint_s
+        return wal_bytes >= self._settings.checkpoint_wal_mb * 1_000_000 or (wal_bytes > 0 and is_due)
 
     def checkpoint(self) -> None:
         """Folds the write-ahead log into the segment and reads back what was committed since the last time.
@@ -149,6 +153,7 @@ class Journal:
         to_seq = self.last_seq
         with closing(self._connection.cursor()) as cursor:
             cursor.execute("CHECKPOINT")
+            self._checkpointed_s = time.monotonic()
             self._checked = check_chain(
                 cursor, self._checked, str(self._paths.segment(self.head.segment)), to_seq=to_seq
             )
