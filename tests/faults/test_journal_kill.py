@@ -23,6 +23,7 @@ commit_at, contents, settings = child["commit_at"], child["contents"], child["SE
 COMMITS = 9  # enough for a rollover and a checkpoint
 POINTS = [
     "recovery.after-identity",
+    "recovery.after-new-head",
     "segment.before-rename",
     "segment.after-rename",
     "recovery.before-head",

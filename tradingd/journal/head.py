@@ -69,13 +69,20 @@ def read(path: Path) -> Head:
     return max(slots, key=lambda head: head.generation)
 
 
+def first_content(head: Head) -> bytes:
+    """The whole file of a new journal, with both slots."""
+    content = bytearray(FILE_SIZE)
+    for generation, offset in enumerate(SLOT_OFFSETS):
+        content[offset : offset + SLOT_SIZE] = encode(replace(head, generation=generation))
+    return bytes(content)
+
+
 class HeadFile:
     """The writer's HEAD. `write` is durable when it returns."""
 
     def __init__(self, path: Path, head: Head) -> None:
         """Takes HEAD over: both slots then hold `head`, so that a fenced writer notices at its next commit."""
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        os.ftruncate(self._fd, FILE_SIZE)
+        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._slots: list[bytes] = [b"", b""]
         self.head = head
         self._write_next(head)

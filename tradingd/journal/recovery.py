@@ -24,6 +24,7 @@ from tradingd.journal.folder import (
     read_identity,
     remove_unfinished,
     renamed,
+    write_durably,
 )
 from tradingd.journal.head import Head, HeadFile
 from tradingd.journal.schema import ROW_TABLES
@@ -65,7 +66,7 @@ def _recover_locked(paths: Paths, settings: JournalSettings, lock: Lock) -> Reco
         folder.mkdir(exist_ok=True)
         remove_unfinished(folder)
     fsync_folder(paths.folder)
-    found = _head(paths, identity, settings)
+    found = _head(paths, identity)
     number = _active_segment(paths, found, identity, settings)
     with ExitStack() as undo:
         connection = _connect(paths, number, settings, undo)
@@ -87,19 +88,16 @@ def _identity(paths: Paths, lock: Lock) -> Identity:
     return identity
 
 
-def _head(paths: Paths, identity: Identity, settings: JournalSettings) -> Head:
-    """Raises JournalDamaged; a missing HEAD is a creation that was cut short only if nothing was ever committed."""
+def _head(paths: Paths, identity: Identity) -> Head:
+    """Makes that of a new journal. Raises JournalDamaged where there are segments without one: it is made before them."""
     if paths.head.exists():
         return head.read(paths.head)
-    numbers = paths.segment_numbers()
-    if len(numbers) > 1 or (numbers and _has_commits(paths, settings)):
-        raise JournalDamaged(f"{paths.head} is missing although commits exist; {KEEP}")
-    return Head(identity.id, epoch=0, segment=1, commit_no=0, last_seq=0, digest=genesis(identity.genesis))
-
-
-def _has_commits(paths: Paths, settings: JournalSettings) -> bool:
-    with ExitStack() as undo:
-        return segments.count_rows(_connect(paths, 1, settings, undo))["commits"] > 0
+    if paths.segment_numbers():
+        raise JournalDamaged(f"{paths.head} is missing; {KEEP}")
+    empty = Head(identity.id, epoch=0, segment=1, commit_no=0, last_seq=0, digest=genesis(identity.genesis))
+    write_durably(paths.head, head.first_content(empty))
+    point("recovery.after-new-head")
+    return head.read(paths.head)
 
 
 def _active_segment(paths: Paths, found: Head, identity: Identity, settings: JournalSettings) -> int:
@@ -147,7 +145,6 @@ def _caught_up(paths: Paths, identity: Identity, found: Head, number: int, conne
         digest=end.digest,
     )
     head_file = HeadFile(paths.head, caught_up)
-    fsync_folder(paths.folder)
     point("recovery.after-head")
     checked = _unchecked_from(connection, paths.wal_bytes(number), start)
     return Recovered(identity, connection, head_file, checked, rows, segments.created_ns(connection))
