@@ -1,4 +1,4 @@
-"""A small world for tests of the core and of what stands on it: two instruments, a market made of random rows, and strategies that trade it."""
+"""A small world for tests of the core: two instruments, a market of random rows, strategies that trade it."""
 
 from collections.abc import Iterable, Sequence
 

@@ -3,11 +3,14 @@
 A tick is a row, never an object. Rows of a `TickBatch` get consecutive sequence numbers when the core takes them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+
+from tradingd.instruments import NS, Session
 
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
@@ -43,6 +46,19 @@ BAR = np.dtype(
     align=True,
 )
 BarArray = npt.NDArray[np.void]  # of BAR
+
+
+def parent_level(session: Session, timeframe: int, finer: Sequence[int]) -> int | None:
+    """Index in `finer` of the coarsest timeframe whose bars fill bars of `timeframe`; None where there is none.
+
+    A day's borders are its session's, so what fills it has to divide the session's opening time and length, and every
+    offset of its zone.
+    """
+    border_s = [TIMEFRAME_NS[timeframe] // NS]
+    if timeframe == DAY_TIMEFRAME:
+        border_s = [session.open_s, session.length_s, *(offset_s for _, offset_s in session.utc_offsets)]
+    fits = [index for index, other in enumerate(finer) if all(s % (TIMEFRAME_NS[other] // NS) == 0 for s in border_s)]
+    return max(fits, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +130,7 @@ def tick_batch(source: int, *, frames: tuple[bytes, ...] = (), **columns: Any) -
     rows = len(columns["ts_event_ns"])
     columns.setdefault("ts_received_ns", columns["ts_event_ns"])
     arrays = {
-        name: np.ascontiguousarray(np.broadcast_to(columns.get(name, TICK_DEFAULTS.get(name)), rows), dtype)
+        name: np.ascontiguousarray(np.broadcast_to((TICK_DEFAULTS | columns)[name], rows), dtype)
         for name, dtype in TICK_DTYPES.items()
     }
     for name in ("price", "size", "ask_price", "ask_size"):

@@ -52,7 +52,7 @@ def _bars_differ(recorded: Commit, derived: Commit) -> Difference | None:
     unequal = (a.seq[:size] != b.seq[:size]) | (a.n[:size] != b.n[:size])
     for name in a.rows.dtype.names or ():
         x, y = a.rows[name][:size], b.rows[name][:size]
-        unequal |= (x != y) & ~((x != x) & (y != y))
+        unequal |= (x != y) & ~(np.isnan(x) & np.isnan(y))
     if unequal.any():
         at = int(np.argmax(unequal))
     elif len(a) != len(b):
@@ -62,4 +62,6 @@ def _bars_differ(recorded: Commit, derived: Commit) -> Difference | None:
     was, is_now = (rows.rows[at].item() if at < len(rows) else None for rows in (a, b))
     where = a if at < len(a) else b
     seq, n = int(where.seq[at]), int(where.n[at])
-    return Difference(seq, n, f"at ({seq}, {n}) the journal has the bar {was}, re-execution gives {is_now}", was, is_now)
+    return Difference(
+        seq, n, f"at ({seq}, {n}) the journal has the bar {was}, re-execution gives {is_now}", was, is_now
+    )

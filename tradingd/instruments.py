@@ -73,7 +73,7 @@ class Session(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Fees(Struct, frozen=True, forbid_unknown_fields=True):
-    """Commission of one fill: rate x notional + per_unit x quantity, at least `minimum`; in the instrument's currency."""
+    """Commission of a fill: rate x notional + per_unit x quantity, at least `minimum`; in the instrument's currency."""
 
     maker_rate: float = 0.0
     taker_rate: float = 0.0
@@ -121,7 +121,7 @@ class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def units_per_one(self) -> int:
-        return 10 ** len(self.unit.partition(".")[2])
+        return int(10 ** len(self.unit.partition(".")[2]))
 
     @property
     def balance_units(self) -> int:

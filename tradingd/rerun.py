@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tradingd.commit import Commit
 from tradingd.core.advance import Item, advance
-from tradingd.core.memory import Library
+from tradingd.core.memory import Library, Loaded
 from tradingd.core.settings import CoreSettings, decode_settings
 from tradingd.core.state import State, initial_state, kinds_of
 from tradingd.core.warmup import warm_state
@@ -56,7 +56,7 @@ def recorded_library(settings: CoreSettings, texts: Mapping[str, str]) -> Librar
         return {kind: _recorded(kind, texts, Path(folder)) for kind in kinds_of(settings)}
 
 
-def _recorded(kind: str, texts: Mapping[str, str], folder: Path) -> object:
+def _recorded(kind: str, texts: Mapping[str, str], folder: Path) -> Loaded:
     if kind not in texts:
         return load_strategy(kind, folder)
     path, _, name = kind.rpartition(":")

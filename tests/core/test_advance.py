@@ -93,7 +93,7 @@ def test_money_is_conserved_to_the_last_unit(seed: int) -> None:
     played = Played(SETTINGS, [[market(2000, seed)]])
     ledger = played.state.ledger
     account = ledger.accounts["USD"]
-    fills = [body for body in played.bodies(OrderFilled)]
+    fills = played.bodies(OrderFilled)
     realized = sum(position.realized for position in ledger.positions.values())
     assert account.balance == account.opening + realized - sum(fill.fee for fill in fills)
     for index, instrument in enumerate(SETTINGS.instruments):
@@ -199,7 +199,13 @@ def test_equity_below_maintenance_is_liquidated() -> None:
         ),
         accounts=(AccountSettings("USD", "20000"),),
         risk=RiskSettings(
-            order_rate=50, drawdown=None, daily_loss=None, max_leverage=20.0, gross_limit=50.0, net_limit=50.0
+            order_rate=50,
+            drawdown=None,
+            daily_loss=None,
+            risk_per_trade=0.2,
+            max_leverage=20.0,
+            gross_limit=50.0,
+            net_limit=50.0,
         ),
     )
     played = Played(thin, [[market(1500, seed=1)]])

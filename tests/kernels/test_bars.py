@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingd.columns import TIMEFRAME_NS, TIMEFRAMES
+from tradingd.columns import TIMEFRAME_NS, TIMEFRAMES, parent_level
 from tradingd.instruments import NS, Session
 from tradingd.kernels import bars as kernel
-from tradingd.kernels.bars import ALL_TIMEFRAMES, bars_of_ticks, parent_level
+from tradingd.kernels.bars import ALL_TIMEFRAMES, bars_of_ticks
 
 DAY, HOUR_NS, T0 = 7, 3600 * NS, 1_704_067_200 * NS  # 2024-01-01 00:00 UTC
 NEW_YORK = Session(timezone="America/New_York", open="09:30", close="16:00", utc_offsets=((0, -5 * 3600),))

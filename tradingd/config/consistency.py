@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from tradingd.columns import DAY_TIMEFRAME, TIMEFRAMES
+from tradingd.columns import DAY_TIMEFRAME, TIMEFRAMES, parent_level
 from tradingd.config import places
 from tradingd.config.kinds import strategy_problems
 from tradingd.config.problems import Problem, suggestion
 from tradingd.config.settings import Config
 from tradingd.config.zones import UnknownZoneError, bake
-from tradingd.core.settings import parent_timeframe
 from tradingd.feeds.settings import FeedSettings, RecordedFile, SimulatedSettings, TickFile
 from tradingd.instruments import AccountSettings, Instrument
 
@@ -57,7 +56,7 @@ def _instrument(instrument: Instrument, path: str, config: Config) -> Iterator[P
 
 def _day_bars(instrument: Instrument, path: str, used: list[int]) -> Iterator[Problem]:
     """Bars of a day are made of finer ones, which have to end where its session does."""
-    if len(used) > 1 and DAY_TIMEFRAME in used and parent_timeframe(instrument, DAY_TIMEFRAME, used[:-1]) is None:
+    if len(used) > 1 and DAY_TIMEFRAME in used and parent_level(instrument.session, DAY_TIMEFRAME, used[:-1]) is None:
         names = ", ".join(TIMEFRAMES[index] for index in used[:-1])
         yield Problem(
             f"{path}.session", f"its 1d bars are made of no timeframe in use ({names}); add 1m to bars.timeframes"

@@ -59,9 +59,10 @@ def _moment(core_ns: int) -> TickBatch:
 def _scan_all(turn: Turn, batch: TickBatch) -> None:
     turn.memory.cursor["row"] = 0
     while (reason := _scan(turn, batch)) != k.DONE:
-        turn.drain()
+        turn.stopped()
         _ON_STOP[reason](turn, batch)
-    turn.drain()
+        turn.go_on()
+    turn.stopped()
 
 
 def _scan(turn: Turn, b: TickBatch) -> int:
@@ -92,7 +93,7 @@ def _on_changed(turn: Turn, _batch: TickBatch) -> None:
 
 
 def _on_full(turn: Turn, _batch: TickBatch) -> None:
-    """The drain that precedes every reaction is all that was needed."""
+    turn.take_bars()
 
 
 _ON_STOP: dict[int, Callable[[Turn, TickBatch], None]] = {

@@ -1,4 +1,7 @@
-"""From decisions to orders and from the venue's reports to positions. Every order, whoever wants it, goes through `request`."""
+"""From decisions to orders, and from the venue's reports to positions.
+
+Every order, whoever wants it, goes through `request`.
+"""
 
 from collections.abc import Iterable
 
@@ -7,7 +10,7 @@ import numpy as np
 
 from tradingd.columns import TickBatch
 from tradingd.core.turn import Turn
-from tradingd.core.watch import watch
+from tradingd.core.watch import watch, watch_orders
 from tradingd.events import (
     AnyBody,
     CancelRequested,
@@ -171,8 +174,12 @@ def on_tick(turn: Turn, batch: TickBatch, row: int) -> None:
     """The venue matches its orders against one row."""
     m = turn.memory
     tick = Tick(*(getattr(batch, name)[row].item() for name in Tick._fields))
-    _report(turn, venue.on_tick(m.venue, m.terms, int(batch.instrument[row]), tick, m.market, turn.now_ns))
-    watch(turn.state)
+    index = int(batch.instrument[row])
+    if bodies := venue.on_tick(m.venue, m.terms, index, tick, m.market, turn.now_ns):
+        _report(turn, bodies)
+        watch(turn.state)
+    else:
+        watch_orders(turn.state, index)
 
 
 def on_breach(turn: Turn) -> None:

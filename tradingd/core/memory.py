@@ -10,19 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from tradingd.columns import BAR, F64, I64, TIMEFRAMES, BarArray
-from tradingd.core.settings import CoreSettings, parent_timeframe
+from tradingd.columns import BAR, F64, I64, TIMEFRAMES, BarArray, parent_level
+from tradingd.core.settings import CoreSettings
 from tradingd.instruments import Instrument, PriceSource
 from tradingd.kernels import scan as k
 from tradingd.kernels.bars import WORK
-from tradingd.kernels.calls import OUT, new_wishes
+from tradingd.kernels.calls import new_wishes
 from tradingd.kernels.market import Market
 from tradingd.risk.context import RiskState
 from tradingd.simulation.state import Terms, VenueState, terms_of
 from tradingd.strategies.contract import CompiledInstance, CompiledStrategy, PythonInstance, PythonStrategy
 
 Records = np.ndarray[Any, Any]
-Library = Mapping[str, CompiledStrategy | type[PythonStrategy]]  # loaded strategies and exits by kind
+Loaded = CompiledStrategy | type[PythonStrategy]
+Library = Mapping[str, Loaded]  # loaded strategies and exits by kind
 
 BAR_ROOM = 4096
 LATE_ROOM = 1024
@@ -45,7 +46,9 @@ class Scratch:
     bars: BarArray = field(default_factory=lambda: np.zeros(BAR_ROOM, BAR))
     bar_seq: I64 = field(default_factory=lambda: np.zeros(BAR_ROOM, np.int64))
     bar_n: I64 = field(default_factory=lambda: np.zeros(BAR_ROOM, np.int64))
-    late: I64 = field(default_factory=lambda: np.zeros((LATE_ROOM, 5), np.int64))  # seq, n, core_ns, instrument, closed_ns
+    late: I64 = field(
+        default_factory=lambda: np.zeros((LATE_ROOM, 5), np.int64)
+    )  # seq, n, core_ns, instrument, closed_ns
 
 
 @dataclass(slots=True)
@@ -119,10 +122,11 @@ def _fill_instrument(record: Any, settings: CoreSettings, instrument: Instrument
     record["by_mid"] = instrument.price_source is PriceSource.MID
     record["base"] = used[0]
     for position, timeframe in enumerate(used):
-        parent = parent_timeframe(instrument, timeframe, used[:position]) if position else k.NO_PARENT
-        if parent is None:
+        level = parent_level(instrument.session, timeframe, used[:position])
+        if level is None and position:
             raise ValueError(f"{instrument.id}: no timeframe in use divides the session of its 1d bars; add 1m")
-        record["active"][timeframe], record["parent"][timeframe] = 1, parent
+        record["active"][timeframe] = 1
+        record["parent"][timeframe] = k.NO_PARENT if level is None else used[level]
     record["open_s"], record["length_s"] = instrument.session.open_s, instrument.session.length_s
     record["zone_start"], record["zone_stop"] = zone
     record["tick_num"], record["tick_den"] = tick.numerator, tick.denominator

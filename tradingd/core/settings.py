@@ -1,12 +1,12 @@
-"""The part of a config that decides what the core does. It is journalled with every start, so a replay needs no file."""
+"""The part of a config that decides what the core does; journalled with every start, so a replay needs no file."""
 
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
-from tradingd.columns import DAY_TIMEFRAME, TIMEFRAME_NS, TIMEFRAMES
-from tradingd.instruments import NS, AccountSettings, Instrument
+from tradingd.columns import TIMEFRAMES
+from tradingd.instruments import AccountSettings, Instrument
 from tradingd.risk.settings import RiskSettings
 from tradingd.simulation.settings import SimulationSettings
 from tradingd.strategies.settings import CombineSettings, StrategySettings, Timeframe
@@ -35,23 +35,6 @@ class CoreSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         """Indices of the timeframes in use for an instrument, finest first."""
         asked = {s.timeframe for s in self.strategies if instrument in s.instruments} | set(self.bars.timeframes)
         return [index for index, name in enumerate(TIMEFRAMES) if name in asked]
-
-
-def parent_timeframe(instrument: Instrument, timeframe: int, finer: list[int]) -> int | None:
-    """The coarsest of `finer` whose bars fill bars of `timeframe` exactly; None where there is none.
-
-    A day's borders are its session's, so its parent has to divide the session's opening time and length, and every
-    offset of its zone.
-    """
-    for candidate in reversed(finer):
-        length_s = TIMEFRAME_NS[candidate] // NS
-        if timeframe != DAY_TIMEFRAME and TIMEFRAME_NS[timeframe] % TIMEFRAME_NS[candidate] == 0:
-            return candidate
-        session = instrument.session
-        borders = [session.open_s, session.length_s, *(offset for _, offset in session.utc_offsets)]
-        if timeframe == DAY_TIMEFRAME and all(border % length_s == 0 for border in borders):
-            return candidate
-    return None
 
 
 def encode_settings(settings: CoreSettings) -> msgspec.Raw:

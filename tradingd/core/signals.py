@@ -1,4 +1,4 @@
-"""From closed bars to decisions: a strategy's changed wish becomes a Signal, the signals of an instrument a Decision."""
+"""From closed bars to decisions: a changed wish becomes a Signal, the signals of an instrument a Decision."""
 
 import math
 from typing import Any
@@ -54,7 +54,9 @@ def _tell(turn: Turn, slot: int) -> None:
     m = turn.memory
     entry, told = m.table[slot], m.told[slot]
     if m.slots["unlawful"][slot]:
-        turn.emit(Anomaly("unlawful wish", f"strategy {entry.strategy} wanted a target or confidence that is not allowed"))
+        turn.emit(
+            Anomaly("unlawful wish", f"strategy {entry.strategy} wanted a target or confidence that is not allowed")
+        )
     bar = m.scratch.bars[m.slots["bar"][slot]]
     turn.emit(
         Signal(

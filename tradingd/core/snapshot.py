@@ -118,6 +118,7 @@ def _without_ids(text: str, ledger: Ledger) -> bytes:
     """ClOrdIDs become ordinals: they hold seq and epoch, which a restart moves."""
     if ledger.run is None:
         return text.encode()
-    known = {cl_ord_id: order.ordinal for cl_ord_id, order in (*ledger.closed.items(), *ledger.orders.items())}
+    known = {cl_ord_id: closed.ordinal for cl_ord_id, closed in ledger.closed.items()}
+    known |= {cl_ord_id: order.ordinal for cl_ord_id, order in ledger.orders.items()}
     pattern = re.escape(ledger.run.journal_id) + r"-\d+-\d+-\d+"
     return re.sub(pattern, lambda found: f"#{known.get(found[0], 0)}", text).encode()

@@ -15,19 +15,20 @@ from tradingd.reducers.apply import apply
 
 @dataclass(slots=True)
 class Turn:
+    """`seq`, `n` and `now_ns` are where the scan stopped last: the input in hand, the facts that it has, core time."""
+
     state: State
     first_seq: int
     ticks: list[tuple[int, TickBatch]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     bars: list[BarRows] = field(default_factory=list)
+    seq: int = 0
+    n: int = 0
+    now_ns: int = 0
 
     @property
     def memory(self) -> Memory:
         return self.state.memory
-
-    @property
-    def now_ns(self) -> int:
-        return self.state.memory.core_ns
 
     def take_input(self, item: Input) -> None:
         """The input itself, at n = 0."""
@@ -36,9 +37,8 @@ class Turn:
 
     def emit(self, body: AnyBody) -> None:
         """A fact at the next position of the input in hand."""
-        cursor = self.memory.cursor[0]
-        cursor["n"] += 1
-        self._record(Event(int(cursor["seq"]), int(cursor["n"]), self.now_ns, self.now_ns, "", body))
+        self.n += 1
+        self._record(Event(self.seq, self.n, self.now_ns, self.now_ns, "", body))
 
     def _record(self, event: Event) -> None:
         self.events.append(event)
@@ -52,22 +52,32 @@ class Turn:
 
     def next_id(self) -> str:
         """ClOrdID of an order requested as the next fact: derivable again from the journal alone."""
-        cursor = self.memory.cursor[0]
         run = self.state.ledger.run
         assert run is not None, "an order before RunStarted"
-        return f"{run.journal_id}-{run.epoch}-{cursor['seq']}-{cursor['n'] + 1}"
+        return f"{run.journal_id}-{run.epoch}-{self.seq}-{self.n + 1}"
 
-    def drain(self) -> None:
-        """Takes what the scan has put out: late ticks become facts, bars rows."""
-        cursor, room = self.memory.cursor[0], self.memory.scratch
-        for seq, n, core_ns, instrument, closed_ns in room.late[: int(cursor["late"])].tolist():
-            self._record(Event(seq, n, core_ns, core_ns, "", LateTick(instrument, closed_ns)))
-        cursor["late"] = 0
-        if count := int(cursor["bars"]):
+    def stopped(self) -> None:
+        """The scan has stopped: takes over where it stands, and its late ticks, which become facts."""
+        cursor = self.memory.cursor
+        self.seq, self.n, self.now_ns = (int(cursor[name][0]) for name in ("seq", "n", "core_ns"))
+        if late := int(cursor["late"][0]):
+            for seq, n, core_ns, instrument, closed_ns in self.memory.scratch.late[:late].tolist():
+                self._record(Event(seq, n, core_ns, core_ns, "", LateTick(instrument, closed_ns)))
+            cursor["late"][0] = 0
+
+    def go_on(self) -> None:
+        """The scan goes on after the facts that were made here."""
+        self.memory.cursor["n"][0] = self.n
+
+    def take_bars(self) -> None:
+        """Makes room for the scan to put out bars."""
+        cursor, room = self.memory.cursor, self.memory.scratch
+        if count := int(cursor["bars"][0]):
             self.bars.append(BarRows(room.bar_seq[:count].copy(), room.bar_n[:count].copy(), room.bars[:count].copy()))
-            cursor["bars"] = 0
+            cursor["bars"][0] = 0
 
     def commit(self) -> Commit:
+        self.take_bars()
         return Commit(self.first_seq, self.state.seq, tuple(self.ticks), tuple(self.events), _joined(self.bars))
 
 

@@ -27,7 +27,7 @@ from tradingd.core.snapshot import encode_snapshot
 from tradingd.daemon.failure import failed_commit
 from tradingd.daemon.inbox import Inbox, Taken
 from tradingd.daemon.prepare import Prepared
-from tradingd.daemon.view import view
+from tradingd.daemon.view import Phase, view
 from tradingd.events import AnyBody, Command, FeedStatus, Input, OperatorCommand, RunStarted, RunStopped
 from tradingd.feeds.contract import Feed
 from tradingd.journal.errors import JournalFailed
@@ -70,7 +70,7 @@ class Daemon:
         self.stop_reason = ""
         self._durable = asyncio.Condition()
         self._watermark = prepared.journal.last_seq
-        self._phase = "starting"
+        self._phase: Phase = "starting"
         self.counts: Counter[str] = Counter()  # durable events of this run by type
         self.feed_status: dict[str, FeedStatus] = {}
 

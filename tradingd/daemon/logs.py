@@ -1,4 +1,4 @@
-"""Logging: JSON lines for machines, plain lines for a terminal; no times of our own where the journal of systemd has them."""
+"""Logging: JSON lines for machines, plain lines for a terminal; the times are those of whatever collects them."""
 
 import json
 import logging
@@ -12,7 +12,11 @@ class JsonFormatter(logging.Formatter):
     """One object per line: level, logger, message, and the position in the journal where there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields: dict[str, Any] = {"level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+        fields: dict[str, Any] = {
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
         fields |= {name: getattr(record, name) for name in EXTRA if hasattr(record, name)}
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)

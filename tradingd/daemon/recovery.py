@@ -46,7 +46,8 @@ def continued(settings: CoreSettings, previous: RunStarted | None) -> CoreSettin
     known = {instrument.id: instrument for instrument in decode_settings(previous.config).instruments}
     merged = {**known, **wanted}
     return type(settings)(
-        **{name: getattr(settings, name) for name in settings.__struct_fields__} | {"instruments": tuple(merged.values())}
+        **{name: getattr(settings, name) for name in settings.__struct_fields__}
+        | {"instruments": tuple(merged.values())}
     )
 
 
@@ -71,9 +72,7 @@ def _pair(identity: Identity) -> tuple[str, str]:
     return identity.config, identity.code
 
 
-def _from_snapshot(
-    reader: JournalReader, settings: CoreSettings, library: Library, identity: Identity
-) -> State | None:
+def _from_snapshot(reader: JournalReader, settings: CoreSettings, library: Library, identity: Identity) -> State | None:
     """The newest snapshot, if the same code took it with the same settings."""
     newest = reader.newest_snapshot()
     if newest is None:
@@ -105,7 +104,9 @@ def _warmed(reader: JournalReader, settings: CoreSettings, library: Library) -> 
     return Recovered(state, Resumption.WARMED, first)
 
 
-def folded_ledger(reader: JournalReader, settings: CoreSettings, until: Callable[[Commit], bool] | None = None) -> Ledger:
+def folded_ledger(
+    reader: JournalReader, settings: CoreSettings, until: Callable[[Commit], bool] | None = None
+) -> Ledger:
     """The ledger from facts alone, up to the first commit for which `until` holds."""
     ledger = open_ledger(settings.accounts)
     for commit in reader.commits():

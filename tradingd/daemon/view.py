@@ -1,5 +1,6 @@
 """What an operator sees of the state."""
 
+import math
 import os
 from collections.abc import Mapping
 from decimal import Decimal
@@ -56,7 +57,7 @@ def _position(context: RiskContext, index: int) -> PositionView:
     units = context.ledger.accounts[instrument.currency].units_per_one
     quantity = grid_of(instrument.lot_size).value(position.lots)
     mark = context.mark(index)
-    value = value_units(context.ledger, instrument, position.lots, mark) if mark == mark else position.cost
+    value = value_units(context.ledger, instrument, position.lots, mark) if not math.isnan(mark) else position.cost
     average = position.cost / units / quantity / instrument.multiplier
     return PositionView(instrument.id, quantity, average, money(value - position.cost, units))
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tradingd.columns import BAR, DAY_TIMEFRAME, F64, I64, TIMEFRAME_NS, BarArray
-from tradingd.instruments import NS, Session
+from tradingd.columns import BAR, DAY_TIMEFRAME, F64, I64, TIMEFRAME_NS, BarArray, parent_level
+from tradingd.instruments import Session
 from tradingd.kernels.compile import kernel
 from tradingd.kernels.sessions import session_bounds
 
@@ -230,19 +230,6 @@ def bars_from_finer(
         if bars[row].volume > 0.0:
             bars[row].vwap = notional[row] / bars[row].volume
     return count
-
-
-def parent_level(session: Session, timeframe: int, finer: Sequence[int]) -> int | None:
-    """Index in `finer` of the coarsest timeframe whose bars fill bars of `timeframe`; None where there is none.
-
-    A day's borders are its session's, so what fills it has to divide the session's opening time and length, and every
-    offset of its zone.
-    """
-    border_s = [TIMEFRAME_NS[timeframe] // NS]
-    if timeframe == DAY_TIMEFRAME:
-        border_s = [session.open_s, session.length_s, *(offset_s for _, offset_s in session.utc_offsets)]
-    fits = [index for index, other in enumerate(finer) if all(s % (TIMEFRAME_NS[other] // NS) == 0 for s in border_s)]
-    return max(fits, default=None)
 
 
 class _Level(NamedTuple):

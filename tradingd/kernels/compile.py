@@ -1,7 +1,7 @@
 """The one way kernels are compiled: no fastmath, IEEE division, cached on disk under a digest of all their sources.
 
-numba keys its cache by the file of a function alone, so an edited callee would leave the cached caller running old code;
-a folder named by the digest of every kernel and strategy source rules that out.
+numba keys its cache by the file of a function alone, so an edited callee would leave the cached caller running old
+code; a folder named by the digest of every kernel and strategy source rules that out.
 """
 
 import hashlib

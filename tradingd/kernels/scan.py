@@ -19,16 +19,16 @@ import numpy as np
 
 from tradingd.columns import (
     DAY_TIMEFRAME,
+    F64,
     FRAME,
+    I64,
     INELIGIBLE,
     QUOTE,
     TIMEFRAME_NS,
     TRADE,
-    BarArray,
-    F64,
-    I64,
     U8,
     U16,
+    BarArray,
 )
 from tradingd.kernels.bars import bar_add, bar_merge, bar_start, bar_write
 from tradingd.kernels.calls import address_of, apply_exits, copy_out, step_wish
@@ -146,7 +146,7 @@ def scan(
     room = bars.size - instruments.size * TIMEFRAME_COUNT - TIMEFRAME_COUNT
     while c.row < rows:
         i = c.row
-        k = np.int64(instrument[i])
+        k = int(instrument[i])
         if c.stage == BEGIN:
             if c.bars > room or c.late >= len(late):
                 return FULL
@@ -176,12 +176,8 @@ def scan(
             low, high = np.inf, -np.inf
             received_ns[k] = ts_received_ns[i]
             if kind[i] == QUOTE:
-                if not np.isnan(price[i]) or size[i] == 0.0:
-                    bid[k] = price[i] if size[i] != 0.0 else np.nan
-                    bid_size[k] = size[i]
-                if not np.isnan(ask_price[i]) or ask_quantity[i] == 0.0:
-                    ask[k] = ask_price[i] if ask_quantity[i] != 0.0 else np.nan
-                    ask_size[k] = ask_quantity[i]
+                tell_side(bid, bid_size, k, price[i], size[i])
+                tell_side(ask, ask_size, k, ask_price[i], ask_quantity[i])
                 low = ask[k] if np.isnan(bid[k]) else bid[k]
                 high = bid[k] if np.isnan(ask[k]) else ask[k]
                 if s.by_mid == 1 and not np.isnan(bid[k] + ask[k]):
@@ -221,9 +217,7 @@ def scan(
             continue
         zone = zone_from_ns[s.zone_start : s.zone_stop]
         offsets = zone_offset_s[s.zone_start : s.zone_stop]
-        changed = close_bars(
-            c, k, s, t, work, slots, slot_of, steps, wishes, told, zone, offsets, bars, bar_seq, bar_n
-        )
+        changed = close_bars(c, k, s, t, work, slots, slot_of, steps, wishes, told, zone, offsets, bars, bar_seq, bar_n)
         opened, closes = borders(s, s.base, t, zone, offsets)
         if t < closes:  # else outside of a day's session
             bar_start(base, opened, closes, x, z)
@@ -231,6 +225,14 @@ def scan(
         if changed:
             return CHANGED
     return DONE
+
+
+@kernel
+def tell_side(prices: F64, sizes: F64, k: int, price: float, size: float) -> None:
+    """One side of a quote: absent means unchanged, a size of 0 means empty."""
+    if not np.isnan(price) or size == 0.0:
+        prices[k] = price if size != 0.0 else np.nan
+        sizes[k] = size
 
 
 @kernel
@@ -252,7 +254,7 @@ def breached(s: Records, watched: Records, price: float) -> bool:
     w.required += abs(s.exposure) * s.maintenance * move
     s.mark = price
     w.peak = max(w.peak, w.equity)
-    return w.equity < w.required or w.equity <= w.floor or w.equity <= w.peak * (1.0 - w.drawdown)
+    return bool(w.equity < w.required or w.equity <= w.floor or w.equity <= w.peak * (1.0 - w.drawdown))
 
 
 @kernel
@@ -345,7 +347,7 @@ def feed_coarser(c: Records, s: Records, up: int, finer: Records, coarser: Recor
 @kernel
 def emit(c: Records, k: int, j: int, w: Records, bars: BarArray, bar_seq: I64, bar_n: I64) -> int:
     """Writes a closed bar at the next position; returns its output row."""
-    at = c.bars
+    at = int(c.bars)
     bar_write(bars[at], w, k, j)
     c.n += 1
     bar_seq[at] = c.seq
@@ -368,20 +370,24 @@ def step(slot: Records, bar: Records, at: int, s: Records, steps: I64, wish: Rec
 def settle(slot: Records, bar: Records, s: Records, steps: I64, wish: Records, told: Records) -> bool:
     """Runs what is compiled of a slot, puts prices on the grid and compares the outcome with what was last told."""
     rows = steps[slot.steps_start : slot.steps_stop]
-    if slot.python != 0:
-        lawful = apply_exits(rows, address_of(bar), wish)
-    else:
-        lawful = step_wish(rows, address_of(bar), wish)
+    at = address_of(bar)
+    lawful = apply_exits(rows, at, wish) if slot.python != 0 else step_wish(rows, at, wish)
     f = wish.final
     f.stop = on_tick(f.stop, s)
     f.take_profit = on_tick(f.take_profit, s)
     slot.unlawful = 0 if lawful else 1
-    if lawful and same(f.target, told.target) and same(f.stop, told.stop) and same(f.take_profit, told.take_profit):
-        if bucket(f.confidence) == bucket(told.confidence):
-            return False
+    if lawful and unchanged(f, told):
+        return False
     copy_out(f, told)
     slot.changed = 1
     return True
+
+
+@kernel
+def unchanged(wish: Records, told: Records) -> bool:
+    """Whether target, stop, take profit and the bucket of the confidence are as they were told."""
+    prices = same(wish.stop, told.stop) and same(wish.take_profit, told.take_profit)
+    return prices and same(wish.target, told.target) and bucket(wish.confidence) == bucket(told.confidence)
 
 
 @kernel
@@ -396,7 +402,7 @@ def settle_python(
 @kernel
 def on_tick(x: float, s: Records) -> float:
     """The nearest price on the grid: one correctly rounded division, so it equals the decimal's own double."""
-    return np.rint(x * s.tick_den / s.tick_num) * s.tick_num / s.tick_den + 0.0
+    return float(np.rint(x * s.tick_den / s.tick_num) * s.tick_num / s.tick_den + 0.0)
 
 
 @kernel
@@ -406,4 +412,4 @@ def same(a: float, b: float) -> bool:
 
 @kernel
 def bucket(confidence: float) -> int:
-    return np.int64(confidence * CONFIDENCE_BUCKETS)
+    return int(confidence * CONFIDENCE_BUCKETS)

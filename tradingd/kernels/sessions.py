@@ -13,7 +13,7 @@ DAY_S = 86_400
 def offset_s(ts_ns: int, zone_from_ns: I64, zone_offset_s: I64) -> int:
     """Seconds that local time is ahead of UTC; 0 before the first transition."""
     index = np.searchsorted(zone_from_ns, ts_ns, side="right") - 1
-    return zone_offset_s[index] if index >= 0 else np.int64(0)
+    return int(zone_offset_s[index]) if index >= 0 else 0
 
 
 @kernel

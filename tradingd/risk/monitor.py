@@ -97,11 +97,7 @@ def closing_orders(context: RiskContext, instrument: int, reason: str) -> list[O
 
 
 def _closing_lots(context: RiskContext, instrument: int) -> int:
-    return sum(
-        order.leaves_lots
-        for order in on_the_way(context.ledger, instrument)
-        if order.request.reduce_only
-    )
+    return sum(order.leaves_lots for order in on_the_way(context.ledger, instrument) if order.request.reduce_only)
 
 
 def _exposure(context: RiskContext, instrument: int) -> int:

@@ -224,7 +224,16 @@ def _requests_within(context: RiskContext, window_ms: int) -> Iterator[OrderRequ
 
 
 def _essence(order: OrderRequested) -> tuple[object, ...]:
-    return (order.instrument, order.side, order.quantity, order.ord_type, order.price, order.stop_px, order.reason)
+    return (
+        order.instrument,
+        order.side,
+        order.quantity,
+        order.ord_type,
+        order.price,
+        order.stop_px,
+        order.reason,
+        order.parent,
+    )
 
 
 def _worst_positions(order: OrderRequested, context: RiskContext) -> Iterator[tuple[int, int, int]]:
