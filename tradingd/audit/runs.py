@@ -4,10 +4,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
+import msgspec
+
 from tradingd.audit.errors import AuditError
 from tradingd.core.settings import CoreSettings, decode_settings
 from tradingd.events import RunStarted
 from tradingd.journal.reader import JournalReader
+
+ASK = "`trade verify` says whether it was changed"
 
 
 @dataclass(frozen=True)
@@ -43,22 +47,29 @@ def money_text(units: int, units_per_one: int) -> str:
     return f"{Decimal(units) / units_per_one:f}"
 
 
-def names_of(run: RunStarted) -> Names:
-    return Names(decode_settings(run.config), run.sources)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """One start of the daemon and where it stands."""
 
     seq: int
     body: RunStarted
 
+    @cached_property
+    def names(self) -> Names:
+        """Raises AuditError."""
+        try:
+            return Names(decode_settings(self.body.config), self.body.sources)
+        except msgspec.MsgspecError as error:
+            raise AuditError(f"the config recorded at seq {self.seq} can not be read ({error}); {ASK}") from error
+
 
 def runs_of(reader: JournalReader) -> list[Run]:
-    """Oldest first."""
-    found = [Run(event.seq, event.body) for event in reader.events(RunStarted) if isinstance(event.body, RunStarted)]
-    return found[::-1]
+    """Oldest first. Raises AuditError."""
+    try:
+        events = list(reader.events(RunStarted))
+    except msgspec.MsgspecError as error:
+        raise AuditError(f"a recorded start of a run can not be read ({error}); {ASK}") from error
+    return [Run(event.seq, event.body) for event in reversed(events) if isinstance(event.body, RunStarted)]
 
 
 def run_at(reader: JournalReader, seq: int) -> Run:

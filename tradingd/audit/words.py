@@ -6,7 +6,7 @@ from typing import Any
 from tradingd import events as e
 from tradingd.audit.points import time_text
 from tradingd.audit.runs import Names
-from tradingd.columns import AGGRESSOR_BUY, AGGRESSOR_SELL, FRAME, INELIGIBLE, KIND_NAMES, QUOTE, TIMEFRAMES
+from tradingd.columns import AGGRESSOR_BUY, AGGRESSOR_SELL, FRAME, INELIGIBLE, QUOTE, TIMEFRAMES
 from tradingd.grid import grid_of
 
 DONE = {e.Side.BUY: "bought", e.Side.SELL: "sold"}
@@ -212,7 +212,7 @@ def tick_in_words(row: Row, names: Names) -> str:
         return f"a raw frame of {source}"
     price = _quote(row) if row["kind"] == QUOTE else _trade(row)
     unfit = " (makes no bar and fills nothing)" if row["flags"] & INELIGIBLE else ""
-    return f"{KIND_NAMES[row['kind']]} of {names.instrument(row['instrument'])} from {source}: {price}{unfit}"
+    return f"{names.instrument(row['instrument'])} from {source}: {price}{unfit}"
 
 
 def _trade(row: Row) -> str:

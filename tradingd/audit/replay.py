@@ -1,0 +1,171 @@
+"""Re-execution of a whole journal, and the proof that it gives what was recorded."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from tradingd.audit.errors import AuditError
+from tradingd.audit.lines import event_line, input_line
+from tradingd.audit.lookup import Lookup
+from tradingd.audit.points import Position
+from tradingd.audit.runs import Names, Run, run_at, runs_of
+from tradingd.audit.tally import Summary, Tally
+from tradingd.audit.words import bar_in_words, in_words
+from tradingd.columns import BAR
+from tradingd.commit import Commit
+from tradingd.compare import Difference, first_difference
+from tradingd.config.load import digest
+from tradingd.core.snapshot import state_digest
+from tradingd.events import Event
+from tradingd.journal.reader import JournalReader
+from tradingd.rerun import Rerun, code_digest, recorded_library, versions
+from tradingd.strategies.contract import StrategyError
+
+# columns.BAR in the words of the journal's table `bars`
+BAR_FIELDS = tuple({"ts_open": "ts_open_ns", "ts_close": "ts_close_ns"}.get(name, name) for name in BAR.names or ())
+
+Say = Callable[[int], None]  # hears how far it is, as a seq
+
+
+class Found(Struct):
+    """The first difference, in words; `cause` is the input and `before` the last fact that was still the same."""
+
+    seq: int
+    n: int
+    recorded: str
+    derived: str
+    before: str
+    cause: str
+
+
+class OtherCode(Struct):
+    """A run that was written by another version of the code, and which libraries were other ones then."""
+
+    seq: int
+    recorded: str
+    today: str
+    libraries: dict[str, tuple[str, str]]
+
+
+class Replay(Struct):
+    """`identical` is None where nothing was compared. The summary is of what re-execution made."""
+
+    journal_id: str
+    last_seq: int
+    identical: bool | None
+    difference: Found | None
+    other_code: list[OtherCode]
+    live: bool
+    seconds: float
+    state_digest: str
+    summary: Summary
+
+
+def replay(reader: JournalReader, *, verify: bool, say: Say = lambda seq: None) -> Replay:
+    """Executes every recorded input again from the first one; with `verify` stops at the first fact that differs.
+
+    Raises AuditError where the journal is empty, or its inputs can not be executed and nothing is compared.
+    """
+    runs = runs_of(reader)
+    if not runs:
+        raise AuditError("nothing can be replayed: the journal is empty, or no segment of it is sealed yet")
+    start = time.perf_counter()
+    work = _Work(Rerun(reader.commits), verify, say)
+    difference = (_forged_config(runs) if verify else None) or work.run(reader.commits())
+    if difference is not None and not verify:
+        raise AuditError(f"{difference.text}; add --verify to see where it began")
+    seconds = time.perf_counter() - start
+    return Replay(
+        journal_id=reader.id,
+        last_seq=reader.last_seq,
+        identical=difference is None if verify else None,
+        difference=_found(reader, difference) if difference else None,
+        other_code=[other for run in runs if (other := _other_code(run)) is not None],
+        live=reader.is_live,
+        seconds=seconds,
+        state_digest=state_digest(work.rerun.state) if work.rerun.state else "",
+        summary=work.tally.summary(runs[-1].names, work.rerun.state),
+    )
+
+
+@dataclass(slots=True)
+class _Work:
+    rerun: Rerun
+    verify: bool
+    say: Say
+    tally: Tally = field(default_factory=Tally)
+
+    def run(self, commits: Iterable[Commit]) -> Difference | None:
+        return next((found for recorded in commits if (found := self._step(recorded)) is not None), None)
+
+    def _step(self, recorded: Commit) -> Difference | None:
+        """That inputs which were taken once are refused now is a difference too."""
+        try:
+            derived = self.rerun.take(recorded)
+        except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
+            return _failure(recorded, error)
+        self.tally.add(derived)
+        self.say(recorded.last_seq)
+        return first_difference(recorded, derived) if self.verify else None
+
+
+def _failure(recorded: Commit, error: Exception) -> Difference:
+    what = f"re-execution fails: {error!r}"
+    text = f"from seq {recorded.first_seq} to {recorded.last_seq} {what}"
+    return Difference(recorded.first_seq, 0, text, "a commit", what)
+
+
+def _forged_config(runs: list[Run]) -> Difference | None:
+    """A recorded config that is not the one of which the digest was recorded."""
+    for run in runs:
+        said, found = f"a config of digest {run.body.config_digest}", digest(run.names.settings)
+        if found != run.body.config_digest:
+            is_now = f"digest {found}"
+            return Difference(run.seq, 0, f"at ({run.seq}, 0) the journal has {said}, it has {is_now}", said, is_now)
+    return None
+
+
+def _found(reader: JournalReader, difference: Difference) -> Found:
+    lookup, at = Lookup(reader), Position(difference.seq, difference.n)
+    names = run_at(reader, at.seq).names
+    before = lookup.newest(at, "true")
+    return Found(
+        seq=at.seq,
+        n=at.n,
+        recorded=_said(difference.recorded, names),
+        derived=_said(difference.derived, names),
+        before=event_line(before, names) if before else "nothing",
+        cause=input_line(lookup, at.seq, names),
+    )
+
+
+def _said(side: object, names: Names) -> str:
+    match side:
+        case None:
+            return "nothing"
+        case Event():
+            return f"{type(side.body).__name__}: {in_words(side.body, names)}"
+        case tuple():
+            return f"Bar: {bar_in_words(dict(zip(BAR_FIELDS, side, strict=True)), names)}"
+        case _:
+            return str(side)
+
+
+def _other_code(run: Run) -> OtherCode | None:
+    today = _code_today(run)
+    if today == run.body.code_digest:
+        return None
+    now = versions()
+    then = {name: (version, now.get(name, "none")) for name, version in run.body.versions.items()}
+    libraries = {name: pair for name, pair in then.items() if pair[0] != pair[1]}
+    return OtherCode(run.seq, run.body.code_digest, today, libraries)
+
+
+def _code_today(run: Run) -> str:
+    """Digest of today's code with the recorded strategies; "" where they can not be loaded any more."""
+    try:
+        return code_digest(recorded_library(run.names.settings, run.body.strategies))
+    except StrategyError:
+        return ""
