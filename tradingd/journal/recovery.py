@@ -89,7 +89,7 @@ def _identity(paths: Paths, lock: Lock) -> Identity:
 
 
 def _head(paths: Paths, identity: Identity) -> Head:
-    """Makes that of a new journal. Raises JournalDamaged where there are segments without one: it is made before them."""
+    """Makes that of a new journal. Raises JournalDamaged if it is missing beside segments, which are made after it."""
     if paths.head.exists():
         return head.read(paths.head)
     if paths.segment_numbers():
