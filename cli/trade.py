@@ -1,6 +1,6 @@
 """trade: journals, strategies and configs, for quants and auditors."""
 
-from . import config, doctor, replay, strategy, verify
+from . import config, doctor, replay, state, strategy, verify
 from .frame import application, run
 
 app = application("trade", "Reads journals, proves them by replay, and works with strategies and configs.")
@@ -9,6 +9,8 @@ app.add_typer(strategy.app, name="strategy")
 app.command()(doctor.doctor)
 app.command()(verify.verify)
 app.command()(replay.replay)
+app.command()(state.state)
+app.command()(state.diff)
 
 
 def main() -> None:
