@@ -2,6 +2,7 @@
 
 import enum
 from bisect import bisect_right
+from functools import lru_cache
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -53,7 +54,7 @@ class Session(Struct, frozen=True, forbid_unknown_fields=True):
 
     def offset_s(self, ts_ns: int) -> int:
         """Seconds that local time is ahead of UTC at `ts_ns`; 0 before the first transition."""
-        index = bisect_right(self.utc_offsets, ts_ns, key=lambda pair: pair[0]) - 1
+        index = bisect_right(self.utc_offsets, (ts_ns, DAY_S)) - 1  # no offset is as large as a day
         return self.utc_offsets[index][1] if index >= 0 else 0
 
     def bounds(self, ts_ns: int) -> tuple[int, int]:
@@ -133,6 +134,7 @@ class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
         return int(whole + fraction[:places].ljust(places, "0"))
 
 
+@lru_cache(maxsize=1440)
 def _seconds_of(clock: str) -> int:
     hours, minutes = clock.split(":")
     return int(hours) * 3600 + int(minutes) * 60

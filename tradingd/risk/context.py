@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from tradingd.events import OrderRequested, OrdStatus, OrdType
+from tradingd.events import OrderRequested, OrdStatus, OrdType, Side
 from tradingd.grid import grid_of
 from tradingd.instruments import Instrument
 from tradingd.kernels.market import Market
@@ -106,10 +106,13 @@ def on_the_way(ledger: Ledger, instrument: int) -> Iterator[Order]:
 
 def worst_lots(context: RiskContext, instrument: int) -> tuple[int, int]:
     """(lowest, highest) position that working orders can lead to, in signed lots."""
-    lots = context.ledger.lots(instrument)
-    sells = sum(o.leaves_lots for o in working(context.ledger, instrument) if o.request.side.sign < 0)
-    buys = sum(o.leaves_lots for o in working(context.ledger, instrument) if o.request.side.sign > 0)
-    return lots - sells, lots + buys
+    low = high = context.ledger.lots(instrument)
+    for order in working(context.ledger, instrument):
+        if order.request.side is Side.BUY:
+            high += order.leaves_lots
+        else:
+            low -= order.leaves_lots
+    return low, high
 
 
 def worst_lots_with(context: RiskContext, order: OrderRequested) -> tuple[int, int]:
