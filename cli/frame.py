@@ -16,6 +16,7 @@ CODE_BY_ERROR = {
     "tradingd.api.sockets:SocketPathError": OUTSIDE,
     "tradingd.audit.errors:AuditError": USAGE,
     "tradingd.config.problems:ConfigError": USAGE,
+    "tradingd.daemon.recovery:RecoveryError": OUTSIDE,
     "tradingd.feeds.contract:FeedConfigError": USAGE,
     "tradingd.journal.errors:JournalError": OUTSIDE,
     "tradingd.journal.sql:SqlError": USAGE,

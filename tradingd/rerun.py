@@ -83,6 +83,11 @@ def started(commit: Commit) -> RunStarted | None:
     return body if isinstance(body, RunStarted) else None
 
 
+def has_failed(commit: Commit) -> bool:
+    """The core failed at these inputs: they are kept, and left out wherever the record is executed again."""
+    return any(isinstance(event.body, CoreFailed) for event in commit.events)
+
+
 def fold(ledger: Ledger, settings: CoreSettings, commit: Commit) -> None:
     """The ledger after a commit, from its facts alone."""
     for _, batch in commit.ticks:
@@ -108,7 +113,7 @@ class Rerun:
         if (body := started(recorded)) is not None:
             self.state = self._enter(body)
         assert self.state is not None, "a journal begins with RunStarted"
-        if any(isinstance(event.body, CoreFailed) for event in recorded.events):
+        if has_failed(recorded):
             return self._skip(self.state, recorded)
         return advance(self.state, inputs_of(recorded))
 
@@ -133,8 +138,10 @@ class Rerun:
 
 
 def past(history: History, first_seq: int, last_seq: int) -> Iterator[list[Item]]:
-    """Recorded inputs first_seq..last_seq, from the border of the commit that holds first_seq."""
+    """Recorded inputs first_seq..last_seq, from the border of the commit that holds first_seq, but for those at which
+    the core failed."""
     for commit in history(first_seq):
         if commit.first_seq > last_seq:
             return
-        yield inputs_of(commit)
+        if not has_failed(commit):
+            yield inputs_of(commit)

@@ -32,6 +32,12 @@ class Snapshot(Struct):
     strategies: list[list[bytes]]  # by slot: the strategy's state and those of its exits
 
 
+class _Taker(Struct):
+    """The part of a snapshot that every version can read."""
+
+    taken_by: tuple[str, str]
+
+
 class SnapshotMismatchError(Exception):
     """The snapshot was taken by other code or with other settings."""
 
@@ -49,6 +55,11 @@ def encode_snapshot(state: State, taken_by: tuple[str, str]) -> bytes:
             strategies=[[instance.snapshot() for instance in slot.instances] for slot in m.table],
         )
     )
+
+
+def taken_by(payload: bytes) -> tuple[str, str]:
+    """Digests of the settings and the code that took a snapshot of any version."""
+    return msgspec.msgpack.decode(payload, type=_Taker).taken_by
 
 
 def decode_snapshot(payload: bytes) -> Snapshot:

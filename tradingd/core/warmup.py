@@ -8,8 +8,9 @@ from tradingd.core.settings import CoreSettings
 from tradingd.core.state import State, initial_state
 from tradingd.core.watch import watch
 from tradingd.events import OrdStatus
+from tradingd.instruments import AccountSettings
 from tradingd.kernels.calls import new_wishes
-from tradingd.reducers.ledger import Ledger
+from tradingd.reducers.ledger import Ledger, open_ledger
 from tradingd.risk import monitor
 from tradingd.simulation import venue
 
@@ -26,11 +27,18 @@ def warm_state(settings: CoreSettings, library: Library, ledger: Ledger, past: I
         advance(state, items)
     state.warming = False
     state.ledger = ledger
+    open_accounts(ledger, settings.accounts)
     state.memory.told[:] = new_wishes(len(state.memory.table))["final"]
     _reopen_venue(state)
     monitor.roll(state.risk_context())
     watch(state)
     return state
+
+
+def open_accounts(ledger: Ledger, accounts: Sequence[AccountSettings]) -> None:
+    """Opens those that the ledger does not have; what it has stays as it is."""
+    for currency, account in open_ledger(accounts).accounts.items():
+        ledger.accounts.setdefault(currency, account)
 
 
 def _reopen_venue(state: State) -> None:

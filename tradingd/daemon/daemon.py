@@ -12,10 +12,11 @@ import platform
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from tradingd.api.messages import Status
 from tradingd.api.server import CommandRefused, serve
@@ -25,7 +26,7 @@ from tradingd.core.advance import Item, advance
 from tradingd.core.settings import encode_settings
 from tradingd.core.snapshot import encode_snapshot
 from tradingd.daemon.failure import failed_commit
-from tradingd.daemon.inbox import Inbox, Taken
+from tradingd.daemon.inbox import Inbox, InboxClosed, Taken
 from tradingd.daemon.prepare import Prepared
 from tradingd.daemon.view import Phase, view
 from tradingd.events import AnyBody, Command, FeedStatus, Input, OperatorCommand, RunStarted, RunStopped
@@ -33,6 +34,9 @@ from tradingd.feeds.contract import Feed
 from tradingd.journal.errors import JournalFailed
 from tradingd.journal.faults import point
 from tradingd.rerun import user_texts, versions
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 log = logging.getLogger("tradingd")
 
@@ -47,7 +51,8 @@ class Job:
     """A commit on its way to the disk, and who waits to hear the seq of what they said."""
 
     commit: Commit
-    waiting: list[tuple[int, asyncio.Future[int]]] = field(default_factory=list)
+    waiting: Sequence[tuple[int, asyncio.Future[int]]] = ()
+    is_last: bool = False  # the core failed: the process ends once this is durable
 
 
 class Daemon:
@@ -71,33 +76,44 @@ class Daemon:
         self._durable = asyncio.Condition()
         self._watermark = prepared.journal.last_seq
         self._phase: Phase = "starting"
+        self._core_failed = False
         self.counts: Counter[str] = Counter()  # durable events of this run by type
         self.feed_status: dict[str, FeedStatus] = {}
 
     # --- the run ------------------------------------------------------------------------------------------------------
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
-        """From RunStarted to RunStopped. Should the journal or the core fail, the process ends here and now."""
+        """From RunStarted to RunStopped. Should the journal or the core fail, the process ends here and now.
+
+        Raises SocketPathError before anything is journalled.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop, signal.Signals(number).name)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                await self._run(tasks, ready)
+        except ExceptionGroup as group:
+            raise _only(group) from None
+        await self._journalled(self._journal.close)
+
+    async def _run(self, tasks: asyncio.TaskGroup, ready: Callable[[], None]) -> None:
+        listening = asyncio.Event()
+        control = tasks.create_task(self._serve(listening.set), name="control")
+        await listening.wait()
         await self._start_run()
-        async with asyncio.TaskGroup() as tasks:
-            idle = [
-                tasks.create_task(self._serve(ready), name="control"),
-                tasks.create_task(self._keep_house(), name="housekeeping"),
-            ]
-            feeds = [tasks.create_task(self._feed(feed), name=f"feed {feed.name}") for feed in self._p.feeds]
-            core = tasks.create_task(self._core(), name="core")
-            writer = tasks.create_task(self._write(), name="journal")
-            self._phase = "running"
-            await self._until_stopped(feeds)
-            self._phase = "stopping"
-            await _end(feeds)
-            await self._inbox.close()
-            await core
-            await writer
-            await _end(idle)
-        await asyncio.to_thread(self._journal.close)
+        feeds = [tasks.create_task(self._feed(feed), name=f"feed {feed.name}") for feed in self._p.feeds]
+        core = tasks.create_task(self._core(), name="core")
+        writer = tasks.create_task(self._write(), name="journal")
+        house = tasks.create_task(self._keep_house(), name="housekeeping")
+        self._phase = "running"
+        ready()
+        await self._until_stopped(feeds)
+        self._phase = "stopping"
+        await _end([*feeds, house])
+        await self._inbox.close()
+        await core
+        await writer
+        await _end([control])
 
     def stop(self, reason: str) -> None:
         self.stop_reason = self.stop_reason or reason
@@ -125,7 +141,7 @@ class Daemon:
             resumed=p.recovered.how,
             warm_from_seq=p.recovered.warm_from_seq,
         )
-        await self._append(Job(self._advance([self._own_input(body, "daemon")])))
+        await self._append(self._job([self._own_input(body, "daemon")]))
 
     def _own_input(self, body: AnyBody, source: str) -> Input:
         """An input of the shell: event time is the wall clock, receive time is core time, which the feeds' data set."""
@@ -141,25 +157,27 @@ class Daemon:
 
     async def _core(self) -> None:
         while (taken := await self._inbox.take()) is not None:
-            await self._commits.put(self._job(taken))
+            await self._commits.put(self._take(taken))
+            if self._core_failed:
+                return
             self._take_snapshot_if_due()
         await self._last_words()
 
-    def _job(self, taken: Taken) -> Job:
+    def _take(self, taken: Taken) -> Job:
         own = [self._own_input(said.body, said.source) for said in taken.said]
         first = self.state.seq + 1
-        commit = self._advance([*own, *taken.items])
-        return Job(commit, [(first + at, said.recorded) for at, said in enumerate(taken.said)])
+        waiting = [(first + at, said.recorded) for at, said in enumerate(taken.said)]
+        return self._job([*own, *taken.items], waiting)
 
-    def _advance(self, items: list[Item]) -> Commit:
+    def _job(self, items: list[Item], waiting: Sequence[tuple[int, asyncio.Future[int]]] = ()) -> Job:
         """Should the core raise, that is a bug: the inputs and the failure are journalled, and the process ends."""
         first_seq = self.state.seq + 1
         try:
-            return advance(self.state, items)
+            return Job(advance(self.state, items), waiting)
         except Exception as error:
-            log.critical("the core failed", exc_info=error)
-            self._journal.append(failed_commit(first_seq, items, error))
-            os._exit(EXIT_CORE_FAILED)
+            log.critical("the core failed; the process ends, the next start is halted", exc_info=error)
+            self._core_failed = True
+            return Job(failed_commit(first_seq, items, error), waiting, is_last=True)
 
     def _take_snapshot_if_due(self) -> None:
         if time.monotonic() < self._snapshot_due_s or self._snapshots.full():
@@ -174,9 +192,9 @@ class Daemon:
         """A snapshot, so that the next start is quick, and RunStopped."""
         at_seq = self.state.seq
         await self._until_durable(at_seq)
-        taken = await asyncio.to_thread(self._journal.write_snapshot, at_seq, self._snapshot())
+        taken = await self._journalled(self._journal.write_snapshot, at_seq, self._snapshot())
         bodies = (taken, RunStopped(self.stop_reason))
-        await self._commits.put(Job(self._advance([self._own_input(body, "daemon") for body in bodies])))
+        await self._commits.put(self._job([self._own_input(body, "daemon") for body in bodies]))
         await self._commits.put(None)
 
     # --- journal and effects ------------------------------------------------------------------------------------------
@@ -185,21 +203,28 @@ class Daemon:
         while (job := await self._commits.get()) is not None:
             await self._append(job)
             if self._journal.should_roll():
-                await asyncio.to_thread(self._journal.roll)
+                await self._journalled(self._journal.roll)
 
     async def _append(self, job: Job) -> None:
-        try:
-            head = await asyncio.to_thread(self._journal.append, job.commit)
-        except JournalFailed as error:
-            log.critical("%s; the process ends, the next start recovers", error)
-            os._exit(EXIT_OUTSIDE_FAILED)
+        head = await self._journalled(self._journal.append, job.commit)
         point("perform.before")
         self._perform(job.commit)
+        if job.is_last:
+            os._exit(EXIT_CORE_FAILED)
         for seq, recorded in job.waiting:
-            recorded.set_result(seq)
+            if not recorded.done():  # who said it may have stopped waiting
+                recorded.set_result(seq)
         async with self._durable:
             self._watermark = head.last_seq
             self._durable.notify_all()
+
+    async def _journalled(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Work of the journal, in a thread. Should it fail, only recovery knows what was kept: the process ends."""
+        try:
+            return await asyncio.to_thread(work, *args, **kwargs)
+        except JournalFailed as error:
+            log.critical("%s; the process ends, the next start recovers", error)
+            os._exit(EXIT_OUTSIDE_FAILED)
 
     def _perform(self, commit: Commit) -> None:
         """What durable facts ask for."""
@@ -221,19 +246,19 @@ class Daemon:
         """Checkpoints, seals what was rolled over, and writes snapshots, beside the commits."""
         while True:
             if self._journal.should_checkpoint():
-                await asyncio.to_thread(self._journal.checkpoint)
-            await asyncio.to_thread(self._journal.seal)
+                await self._journalled(self._journal.checkpoint)
+            await self._journalled(self._journal.seal)
             while not self._snapshots.empty():
                 at_seq, payload = self._snapshots.get_nowait()
                 await self._until_durable(at_seq)
-                taken = await asyncio.to_thread(self._journal.write_snapshot, at_seq, payload)
+                taken = await self._journalled(self._journal.write_snapshot, at_seq, payload)
                 await self._inbox.say(taken, "daemon")
             await asyncio.sleep(HOUSEKEEPING_S)
 
     # --- operators ----------------------------------------------------------------------------------------------------
 
-    async def _serve(self, ready: Callable[[], None]) -> None:
-        await serve(Path(self._p.config.daemon.control_socket), self, ready=ready)
+    async def _serve(self, listening: Callable[[], None]) -> None:
+        await serve(Path(self._p.config.daemon.control_socket), self, ready=listening)
 
     def final_status(self) -> Status:
         """What the run has come to, once it is over."""
@@ -246,9 +271,10 @@ class Daemon:
         return seen
 
     async def command(self, command: Command, actor: str, reason: str) -> int:
-        if self._stopping.is_set():
-            raise CommandRefused("the daemon is stopping")
-        recorded = await self._inbox.say(OperatorCommand(command, actor, reason), "operator")
+        try:
+            recorded = await self._inbox.say(OperatorCommand(command, actor, reason), "operator")
+        except InboxClosed as error:
+            raise CommandRefused("the daemon is stopping") from error
         seq = await recorded
         if command is Command.STOP:
             self.stop(f"{actor}: {reason}" if reason else actor)
@@ -256,6 +282,14 @@ class Daemon:
 
 
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging.CRITICAL}
+
+
+def _only(group: ExceptionGroup[Exception]) -> Exception:
+    """What went wrong, where it was one thing."""
+    first = group.exceptions[0]
+    if len(group.exceptions) > 1:
+        return group
+    return _only(first) if isinstance(first, ExceptionGroup) else first
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

@@ -8,6 +8,10 @@ from tradingd.core.advance import Item
 from tradingd.events import AnyBody
 
 
+class InboxClosed(Exception):
+    """The run is over; nothing more is taken."""
+
+
 @dataclass(slots=True)
 class Said:
     """Something that the shell itself has to say, an operator's command for one; it gets core time when it is taken.
@@ -43,9 +47,11 @@ class Inbox:
             self._changed.notify_all()
 
     async def say(self, body: AnyBody, source: str) -> asyncio.Future[int]:
-        """Takes an input of the shell at once; the future gets its seq when it is durable."""
+        """Takes an input of the shell at once; the future gets its seq when it is durable. Raises InboxClosed."""
         said = Said(body, source, asyncio.get_running_loop().create_future())
         async with self._changed:
+            if self._closed:
+                raise InboxClosed
             self._said.append(said)
             self._changed.notify_all()
         return said.recorded

@@ -1,5 +1,6 @@
 """What is settled before the first task of a run starts: the journal is open and recovered, the feeds are built."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,14 +35,17 @@ def prepare(config: Config, base: Path) -> Prepared:
     Raises JournalError, RecoveryError, StrategyError, FeedConfigError.
     """
     library = load_library(core_settings(config), base)
-    journal = Journal.open(Path(config.journal.folder), config.journal)
-    with journal.reader() as reader:
-        previous = newest_run(reader)
-        settings = continued(core_settings(config), previous)
-        identity = Identity(config=digest(settings), code=code_digest(library))
-        recovered = recover(reader, settings, library, identity)
-    sources = continued_sources([feed.name for feed in config.feeds], previous)
-    feeds = [build_feed(feed, sources.index(feed.name), settings.instruments, base) for feed in config.feeds]
+    with ExitStack() as failing:
+        journal = Journal.open(Path(config.journal.folder), config.journal)
+        failing.callback(journal.abandon)
+        with journal.reader() as reader:
+            previous = newest_run(reader)
+            settings = continued(core_settings(config), previous)
+            identity = Identity(config=digest(settings), code=code_digest(library))
+            recovered = recover(reader, settings, library, identity)
+        sources = continued_sources([feed.name for feed in config.feeds], previous)
+        feeds = [build_feed(feed, sources.index(feed.name), settings.instruments, base) for feed in config.feeds]
+        failing.pop_all()
     return Prepared(config, settings, library, identity, journal, sources, feeds, recovered)
 
 

@@ -1,22 +1,24 @@
 """Recovery, the only way to start: the state from the journal, by snapshot and re-execution where code and settings are
 the same, else the ledger by folding facts and memory by warming up."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from tradingd.commit import Commit
 from tradingd.compare import first_difference
 from tradingd.core.memory import Library
 from tradingd.core.settings import CoreSettings, decode_settings
-from tradingd.core.snapshot import decode_snapshot, restore_snapshot
+from tradingd.core.snapshot import decode_snapshot, restore_snapshot, taken_by
 from tradingd.core.state import State, initial_state
-from tradingd.core.warmup import warm_state
-from tradingd.events import Resumption, RunStarted
+from tradingd.core.warmup import open_accounts, warm_state
+from tradingd.events import AnyBody, Resumption, RunStarted
 from tradingd.journal.reader import JournalReader
 from tradingd.reducers.ledger import Ledger, open_ledger
-from tradingd.rerun import Rerun, fold, past
+from tradingd.rerun import Rerun, fold, past, started
 
 WARM_ROWS = 1_000_000
+COUNTED_IN = ("lot_size", "multiplier", "currency")
 
 
 class RecoveryError(Exception):
@@ -39,16 +41,14 @@ class Recovered:
 
 
 def continued(settings: CoreSettings, previous: RunStarted | None) -> CoreSettings:
-    """The settings with the instruments where the journal has them: an index never changes its meaning."""
+    """The settings with the journal's instruments where the journal has them, and with its accounts: an index never
+    changes its meaning, and money does not vanish."""
     if previous is None:
         return settings
-    wanted = {instrument.id: instrument for instrument in settings.instruments}
-    known = {instrument.id: instrument for instrument in decode_settings(previous.config).instruments}
-    merged = {**known, **wanted}
-    return type(settings)(
-        **{name: getattr(settings, name) for name in settings.__struct_fields__}
-        | {"instruments": tuple(merged.values())}
-    )
+    known = decode_settings(previous.config)
+    instruments = {i.id: i for i in known.instruments} | {i.id: i for i in settings.instruments}
+    accounts = {a.currency: a for a in known.accounts} | {a.currency: a for a in settings.accounts}
+    return replace(settings, instruments=tuple(instruments.values()), accounts=tuple(accounts.values()))
 
 
 def continued_sources(feeds: list[str], previous: RunStarted | None) -> tuple[str, ...]:
@@ -60,25 +60,22 @@ def recover(reader: JournalReader, settings: CoreSettings, library: Library, ide
     """Raises RecoveryError, JournalDamaged, StrategyError."""
     if reader.last_seq == 0:
         return Recovered(initial_state(settings, library), Resumption.FRESH)
-    runs = [event.body for event in reader.events(RunStarted)]
-    if (rebuilt := _from_snapshot(reader, settings, library, identity)) is not None:
-        return Recovered(_forward(reader, rebuilt), Resumption.REBUILT)
-    if all(isinstance(run, RunStarted) and (run.config_digest, run.code_digest) == _pair(identity) for run in runs):
-        return Recovered(_forward(reader, None), Resumption.REBUILT)
+    state = _from_snapshot(reader, settings, library, identity)
+    if all(_made_by(identity, run.body) for run in reader.events(RunStarted) if state is None or run.seq > state.seq):
+        return Recovered(_forward(reader, state), Resumption.REBUILT)
     return _warmed(reader, settings, library)
 
 
-def _pair(identity: Identity) -> tuple[str, str]:
-    return identity.config, identity.code
+def _made_by(identity: Identity, run: AnyBody) -> bool:
+    return isinstance(run, RunStarted) and (run.config_digest, run.code_digest) == (identity.config, identity.code)
 
 
 def _from_snapshot(reader: JournalReader, settings: CoreSettings, library: Library, identity: Identity) -> State | None:
     """The newest snapshot, if the same code took it with the same settings."""
     newest = reader.newest_snapshot()
-    if newest is None:
+    if newest is None or taken_by(newest[1]) != (identity.config, identity.code):
         return None
-    snapshot = decode_snapshot(newest[1])
-    return restore_snapshot(snapshot, settings, library) if snapshot.taken_by == _pair(identity) else None
+    return restore_snapshot(decode_snapshot(newest[1]), settings, library)
 
 
 def _forward(reader: JournalReader, state: State | None) -> State:
@@ -97,20 +94,48 @@ def _forward(reader: JournalReader, state: State | None) -> State:
 
 
 def _warmed(reader: JournalReader, settings: CoreSettings, library: Library) -> Recovered:
-    ledger = folded_ledger(reader, settings)
+    ledger, before = folded_ledger(reader)
+    _check_meaning(ledger, before, settings)
     first = max(1, reader.last_seq + 1 - WARM_ROWS)
     state = warm_state(settings, library, ledger, past(reader.commits, first, reader.last_seq))
     state.seq = reader.last_seq
     return Recovered(state, Resumption.WARMED, first)
 
 
-def folded_ledger(
-    reader: JournalReader, settings: CoreSettings, until: Callable[[Commit], bool] | None = None
-) -> Ledger:
-    """The ledger from facts alone, up to the first commit for which `until` holds."""
-    ledger = open_ledger(settings.accounts)
-    for commit in reader.commits():
-        if until is not None and until(commit):
-            break
+def folded_ledger(reader: JournalReader) -> tuple[Ledger, CoreSettings]:
+    """The ledger from facts alone, and the settings of the newest run. The journal must not be empty."""
+    commits = reader.commits()
+    settings, ledger = _opened(next(commits))
+    for commit in commits:
+        if (body := started(commit)) is not None:
+            settings = decode_settings(body.config)
+            open_accounts(ledger, settings.accounts)
         fold(ledger, settings, commit)
-    return ledger
+    return ledger, settings
+
+
+def _opened(first: Commit) -> tuple[CoreSettings, Ledger]:
+    body = started(first)
+    assert body is not None, "a journal begins with RunStarted"
+    settings = decode_settings(body.config)
+    ledger = open_ledger(settings.accounts)
+    fold(ledger, settings, first)
+    return settings, ledger
+
+
+def _check_meaning(ledger: Ledger, before: CoreSettings, settings: CoreSettings) -> None:
+    """What the ledger counts in must stay what it is: money always, lots while there are any. Raises RecoveryError."""
+    for account in settings.accounts:
+        known = ledger.accounts.get(account.currency)
+        if known is not None and known.units_per_one != account.units_per_one:
+            raise RecoveryError(
+                f"the account in {account.currency} is counted in 1/{known.units_per_one} in this journal, the config "
+                f"says 1/{account.units_per_one}; set the unit back, or start a new journal"
+            )
+    for index, (was, is_now) in enumerate(zip(before.instruments, settings.instruments, strict=False)):
+        changed = [name for name in COUNTED_IN if getattr(was, name) != getattr(is_now, name)]
+        if changed and (ledger.lots(index) or any(o.request.instrument == index for o in ledger.orders.values())):
+            raise RecoveryError(
+                f"{was.id}: {changed[0]} was {getattr(was, changed[0])} and is {getattr(is_now, changed[0])} now, but "
+                "a position or an order is open; set it back, flatten, then change it"
+            )
