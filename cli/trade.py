@@ -1,6 +1,6 @@
 """trade: journals, strategies and configs, for quants and auditors."""
 
-from . import config, doctor, replay, state, strategy, verify
+from . import config, doctor, explain, replay, state, strategy, verify
 from .frame import application, run
 
 app = application("trade", "Reads journals, proves them by replay, and works with strategies and configs.")
@@ -11,6 +11,7 @@ app.command()(verify.verify)
 app.command()(replay.replay)
 app.command()(state.state)
 app.command()(state.diff)
+app.command()(explain.explain)
 
 
 def main() -> None:

@@ -63,6 +63,15 @@ class Lookup:
         ).rows()
         return event_of(rows[0]) if rows else None
 
+    def oldest(self, from_position: Position, condition: str) -> Event | None:
+        """The first event at or after a position for which a condition in SQL holds."""
+        at = from_position
+        rows = self._reader.sql(
+            f"SELECT * FROM facts WHERE (seq > {at.seq} OR seq = {at.seq} AND n >= {at.n}) "
+            f"AND {condition} ORDER BY seq, n LIMIT 1"
+        ).rows()
+        return event_of(rows[0]) if rows else None
+
     def of_order(self, cl_ord_id: str, types: Sequence[str]) -> list[Event]:
         """What happened to an order, in order."""
         names = ", ".join(f"'{name}'" for name in types)
