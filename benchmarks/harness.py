@@ -25,7 +25,8 @@ logging.getLogger("tradingd").setLevel(logging.CRITICAL)
 def machine() -> str:
     with Path("/proc/cpuinfo").open() as file:
         model = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "")
-    return f"{model or platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    python = f"Python {platform.python_version()}"
+    return f"{model or platform.machine()}, {os.cpu_count()} cores, {platform.system()}, {python}"
 
 
 def realdata() -> Path | None:

@@ -130,7 +130,7 @@ def tick_batch(source: int, *, frames: tuple[bytes, ...] = (), **columns: Any) -
     rows = len(columns["ts_event_ns"])
     columns.setdefault("ts_received_ns", columns["ts_event_ns"])
     arrays = {
-        name: np.ascontiguousarray(np.broadcast_to((TICK_DEFAULTS | columns)[name], rows), dtype)
+        name: np.array(np.broadcast_to((TICK_DEFAULTS | columns)[name], rows), dtype)
         for name, dtype in TICK_DTYPES.items()
     }
     for name in ("price", "size", "ask_price", "ask_size"):

@@ -137,5 +137,6 @@ def _batch(tables: Tables, start: int, stop: int) -> tuple[int, TickBatch]:
     return first, TickBatch(
         source=int(tables.ticks["source"][start]),
         frames=tuple(tables.frames[frames]),
-        **{name: tables.ticks[name][start:stop] for name in TICK_COLUMNS},
+        # copies are writable, as a feed's columns are: kernels are compiled once for both
+        **{name: tables.ticks[name][start:stop].copy() for name in TICK_COLUMNS},
     )
