@@ -3,7 +3,12 @@
 import os
 import sys
 from collections.abc import Iterable
+from datetime import datetime
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class Mood(Enum):
@@ -44,6 +49,21 @@ def note(text: str) -> None:
 def counted(number: int, noun: str) -> str:
     """1 segment, 2,000 segments."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def frame_lines(frame: "pl.DataFrame") -> list[str]:
+    """A frame as lines: names, then rows; an absent value as -."""
+    cells = [tuple("-" if value is None else _cell(value) for value in row) for row in frame.rows()]
+    return table([tuple(frame.columns), *cells])
+
+
+def _cell(value: object) -> str:
+    """A time without the offset that is always UTC; a number without noise; bytes in hex."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ").removesuffix("+00:00")
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> list[str]:

@@ -1,17 +1,19 @@
 """trade: journals, strategies and configs, for quants and auditors."""
 
-from . import config, doctor, explain, replay, state, strategy, verify
+from . import bars, config, doctor, explain, journal, replay, state, strategy, verify
 from .frame import application, run
 
 app = application("trade", "Reads journals, proves them by replay, and works with strategies and configs.")
 app.add_typer(config.app, name="config")
 app.add_typer(strategy.app, name="strategy")
+app.add_typer(journal.app, name="journal")
 app.command()(doctor.doctor)
 app.command()(verify.verify)
 app.command()(replay.replay)
 app.command()(state.state)
 app.command()(state.diff)
 app.command()(explain.explain)
+app.command()(bars.bars)
 
 
 def main() -> None:

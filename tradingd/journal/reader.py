@@ -13,7 +13,7 @@ import polars as pl
 
 from tradingd.commit import Commit
 from tradingd.events import Body, Event, SnapshotTaken
-from tradingd.journal import database, head, snapshots, sql
+from tradingd.journal import database, head, segments, snapshots, sql
 from tradingd.journal.chain import KEEP, chunks
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import CommitRow
@@ -35,6 +35,15 @@ class SegmentInfo:
     path: Path
     file_bytes: int
     manifest: Manifest | None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentContent:
+    """`rows` by table; the seqs are 0 where there is no commit."""
+
+    first_seq: int
+    last_seq: int
+    rows: dict[str, int]
 
 
 class JournalReader:
@@ -118,6 +127,15 @@ class JournalReader:
             for number in self._paths.segment_numbers()
             for path in [self._paths.segment(number)]
         ]
+
+    def content(self, number: int) -> SegmentContent | None:
+        """What a segment holds; None where a writer has it. Raises JournalDamaged."""
+        if number not in self._numbers:
+            return None
+        with self._reading(number) as connection:
+            rows = segments.count_rows(connection)
+            first, last = connection.execute("SELECT min(first_seq), max(last_seq) FROM commits").fetchall()[0]
+        return SegmentContent(first or 0, last or 0, rows)
 
     def commits(self, from_seq: int = 1) -> Iterator[Commit]:
         """What was appended, in order, beginning with the commit that holds `from_seq`.
