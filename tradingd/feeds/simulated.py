@@ -33,7 +33,7 @@ def simulated_feed(settings: SimulatedSettings, source: int, instruments: Sequen
     market = SimulatedMarket(settings, instruments)
 
     def rows(resume_after: int) -> tuple[int, Iterator[Rows]]:
-        first = max(resume_after - 1, 0) // market.block_rows
+        first = min(max(resume_after - 1, 0) // market.block_rows, market.blocks - 1)
         return first * market.block_rows, map(market.block, range(first, market.blocks))
 
     return RowFeed(settings.name, source, settings.batch_rows, rows)
