@@ -1,12 +1,28 @@
 """Asks a running daemon, synchronously: for the command line and for tests."""
 
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from tradingd.api.messages import REPLY_BYTES_MAX, Failed, Recorded, Reply, Request, Status, decode_reply, encode
+from tradingd.api.messages import (
+    REPLY_BYTES_MAX,
+    Failed,
+    Following,
+    Happened,
+    Recorded,
+    Request,
+    Status,
+    decode_line,
+    decode_reply,
+    encode,
+)
 from tradingd.api.sockets import address
+
+T = TypeVar("T")
 
 
 class DaemonUnreachableError(Exception):
@@ -19,8 +35,39 @@ class RequestFailedError(Exception):
 
 def call(path: Path, request: Request, timeout_s: float = 15.0) -> Status | Recorded:
     """One request, one reply. Raises DaemonUnreachableError and RequestFailedError."""
+    with _connected(path, timeout_s) as sock:
+        sock.sendall(encode(request))
+        with sock.makefile("rb") as stream:
+            reply = _decoded(path, decode_reply, stream.readline(REPLY_BYTES_MAX))
+    if isinstance(reply, Failed):
+        raise RequestFailedError(reply.error)
+    return reply
+
+
+def follow(path: Path, timeout_s: float = 15.0) -> Iterator[Following | Happened]:
+    """Durable events as they come, `Following` first, until the daemon ends.
+
+    Raises DaemonUnreachableError, and RequestFailedError where the daemon has let us go.
+    """
+    with _connected(path, timeout_s) as sock:
+        sock.sendall(encode(Request("tail")))
+        with sock.makefile("rb") as stream:
+            while line := stream.readline():
+                sock.settimeout(None)  # it answered; now nothing may happen for long
+                said = _decoded(path, decode_line, line)
+                if isinstance(said, Failed):
+                    raise RequestFailedError(said.error)
+                yield said
+
+
+@contextmanager
+def _connected(path: Path, timeout_s: float) -> Iterator[socket.socket]:
     try:
-        reply = _exchange(path, request, timeout_s)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.settimeout(timeout_s)
+            with address(path) as where:
+                sock.connect(where)
+            yield sock
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise DaemonUnreachableError(f"no daemon runs here (no one listens at {path})") from error
     except PermissionError as error:
@@ -29,21 +76,11 @@ def call(path: Path, request: Request, timeout_s: float = 15.0) -> Status | Reco
         raise DaemonUnreachableError(f"the daemon at {path} did not answer within {timeout_s:g} s") from error
     except OSError as error:
         raise DaemonUnreachableError(f"can not talk to the daemon at {path}: {error.strerror or error}") from error
-    if isinstance(reply, Failed):
-        raise RequestFailedError(reply.error)
-    return reply
 
 
-def _exchange(path: Path, request: Request, timeout_s: float) -> Reply:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.settimeout(timeout_s)
-        with address(path) as where:
-            sock.connect(where)
-        sock.sendall(encode(request))
-        with sock.makefile("rb") as stream:
-            line = stream.readline(REPLY_BYTES_MAX)
+def _decoded(path: Path, decode: Callable[[bytes], T], line: bytes) -> T:
     try:
-        return decode_reply(line)
+        return decode(line)
     except msgspec.DecodeError as error:
         said = "nothing" if not line else "something that is no reply"
         raise DaemonUnreachableError(f"the daemon at {path} closed the connection and said {said}") from error

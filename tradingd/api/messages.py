@@ -5,21 +5,21 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from tradingd.events import Command, FeedState
+from tradingd.events import AnyBody, Command, FeedState
 
 REQUEST_BYTES_MAX = 16 * 1024
 REPLY_BYTES_MAX = 4 * 1024 * 1024
 
 
 class Request(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`reason` is journalled with a command; status has none."""
+    """`reason` is journalled with a command; status and tail have none. After `tail` there are only lines to read."""
 
-    op: Literal["status", "halt", "resume", "flatten", "stop"]
+    op: Literal["status", "tail", "halt", "resume", "flatten", "stop"]
     reason: Annotated[str, Meta(max_length=500)] = ""
 
     @property
     def command(self) -> Command | None:
-        return None if self.op == "status" else Command(self.op)
+        return None if self.op in ("status", "tail") else Command(self.op)
 
 
 class FeedView(Struct, frozen=True):
@@ -73,14 +73,35 @@ class Failed(Struct, frozen=True, tag="failed"):
     error: str
 
 
+class Following(Struct, frozen=True, tag="following"):
+    """The first line of a tail: the events after `seq` come next. Config and sources say what indices mean."""
+
+    seq: int
+    config: msgspec.Raw
+    sources: tuple[str, ...]
+
+
+class Happened(Struct, frozen=True, tag="event"):
+    """An event that is durable; ticks and bars are not told."""
+
+    seq: int
+    n: int
+    ts_event_ns: int
+    ts_received_ns: int
+    source: str
+    body: AnyBody
+
+
 Reply = Status | Recorded | Failed
+Line = Following | Happened | Failed  # of a tail; Failed is the last one
 
 _encoder = msgspec.json.Encoder()
 _requests = msgspec.json.Decoder(Request)
 _replies: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
+_lines: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 
 
-def encode(message: Request | Reply) -> bytes:
+def encode(message: Request | Reply | Line) -> bytes:
     """One line, its end included; JSON escapes line ends inside of strings."""
     return _encoder.encode(message) + b"\n"
 
@@ -93,3 +114,8 @@ def decode_request(line: bytes) -> Request:
 def decode_reply(line: bytes) -> Reply:
     """Raises msgspec.DecodeError."""
     return _replies.decode(line)
+
+
+def decode_line(line: bytes) -> Line:
+    """Raises msgspec.DecodeError."""
+    return _lines.decode(line)

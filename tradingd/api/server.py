@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import msgspec
@@ -10,6 +11,7 @@ from msgspec import Struct
 
 from tradingd.api.messages import REQUEST_BYTES_MAX, Failed, Recorded, Reply, Request, Status, decode_request, encode
 from tradingd.api.sockets import listening, peer
+from tradingd.api.tail import Subscription
 from tradingd.events import Command
 
 
@@ -21,6 +23,10 @@ class Control(Protocol):
     """What the daemon gives to the socket."""
 
     async def status(self) -> Status: ...
+
+    def tail(self) -> AbstractContextManager[Subscription]:
+        """Durable events from here on."""
+        ...
 
     async def command(self, command: Command, actor: str, reason: str) -> int:
         """Returns the command's seq once it is durable. Raises CommandRefused."""
@@ -79,7 +85,28 @@ class _Service:
             if crowded:
                 await self._send(writer, Failed(f"{self._limits.clients} clients are connected already; try again"))
                 return
-            await self._send(writer, await self._answer(line, actor))
+            request = _understood(line)
+            if isinstance(request, Request) and request.op == "tail":
+                await self._tail(reader, writer)
+                return
+            await self._send(writer, await self._answer(request, actor))
+
+    async def _tail(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Until the client leaves or says anything, or reads too slowly."""
+        with self._control.tail() as subscription:
+
+            def end(left: asyncio.Task[bytes]) -> None:
+                subscription.end()
+                if not left.cancelled():
+                    left.exception()  # how it left does not matter
+
+            leaving = asyncio.create_task(reader.read(1), name="control-tail-leaving")
+            leaving.add_done_callback(end)
+            try:
+                async for lines in subscription.lines():
+                    await self._send_lines(writer, lines)
+            finally:
+                leaving.cancel()
 
     async def _line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         """The next request; nothing when the client is done or sent one without an end."""
@@ -93,15 +120,16 @@ class _Service:
             return b""
 
     async def _send(self, writer: asyncio.StreamWriter, reply: Reply) -> None:
-        writer.write(encode(reply))
+        await self._send_lines(writer, encode(reply))
+
+    async def _send_lines(self, writer: asyncio.StreamWriter, lines: bytes) -> None:
+        writer.write(lines)
         async with asyncio.timeout(self._limits.idle_s):
             await writer.drain()
 
-    async def _answer(self, line: bytes, actor: str) -> Reply:
-        try:
-            request = decode_request(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return Failed(f"not a request: {error}")
+    async def _answer(self, request: Request | Failed, actor: str) -> Reply:
+        if isinstance(request, Failed):
+            return request
         try:
             async with asyncio.timeout(self._limits.answer_s):
                 return await self._perform(request, actor)
@@ -114,3 +142,10 @@ class _Service:
         if request.command is None:
             return await self._control.status()
         return Recorded(await self._control.command(request.command, actor, request.reason))
+
+
+def _understood(line: bytes) -> Request | Failed:
+    try:
+        return decode_request(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Failed(f"not a request: {error}")

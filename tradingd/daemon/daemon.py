@@ -13,13 +13,14 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from tradingd.api.messages import Status
+from tradingd.api.messages import Following, Status
 from tradingd.api.server import CommandRefused, serve
+from tradingd.api.tail import Publisher, Subscription
 from tradingd.commands import commands_of
 from tradingd.commit import Commit
 from tradingd.core.advance import Item, advance
@@ -75,6 +76,7 @@ class Daemon:
         self.stop_reason = ""
         self._durable = asyncio.Condition()
         self._watermark = prepared.journal.last_seq
+        self._tails = Publisher()
         self._phase: Phase = "starting"
         self._core_failed = False
         self.counts: Counter[str] = Counter()  # durable events of this run by type
@@ -236,6 +238,7 @@ class Daemon:
                 self.feed_status[event.body.feed] = event.body
             for notify in commands_of(event.body):
                 log.log(_LEVELS[notify.level], notify.text, extra={"seq": event.seq, "n": event.n})
+        self._tails.publish(commit.events)
         self._published(commit)
 
     async def _until_durable(self, seq: int) -> None:
@@ -269,6 +272,10 @@ class Daemon:
         seen = self.final_status()
         await self._until_durable(seen.seq)
         return seen
+
+    def tail(self) -> AbstractContextManager[Subscription]:
+        """Durable events from here on."""
+        return self._tails.subscription(Following(self._watermark, encode_settings(self._p.settings), self._p.sources))
 
     async def command(self, command: Command, actor: str, reason: str) -> int:
         try:

@@ -9,6 +9,7 @@ from tradingd.columns import QUOTE, TRADE
 from tradingd.feeds.rows import Columns
 from tradingd.instruments import Instrument
 
+ABSURD = 1e12  # no price and no size is as large; money would not fit its integers
 Mask = npt.NDArray[np.bool_]
 
 
@@ -38,6 +39,7 @@ def _rules(columns: Columns, floors: npt.NDArray[np.float64]) -> Iterator[tuple[
     yield "quote with neither side", quote & np.isnan(price) & np.isnan(ask_price)
     for value in (price, size, ask_price, ask_size):
         yield "not a finite number", np.isinf(value) & (trade | quote)
+        yield f"absurd: {ABSURD:g} or more", (abs(value) >= ABSURD) & (trade | quote)
     for value in (price, ask_price):
         yield "price not above zero", (value <= floor) & (trade | quote)
     for value in (size, ask_size):

@@ -10,7 +10,7 @@ from tradingd.events import OrderRequested, OrdStatus, OrdType, Side
 from tradingd.grid import grid_of
 from tradingd.instruments import Instrument
 from tradingd.kernels.market import Market
-from tradingd.kernels.posting import checked, notional_units
+from tradingd.kernels.posting import MONEY_LIMIT, REFUSED, notional_units
 from tradingd.reducers.ledger import Ledger, Order
 from tradingd.risk.settings import RiskSettings
 
@@ -54,7 +54,7 @@ class RiskContext:
         return grid_of(self.instruments[order.instrument].lot_size).nearest(order.quantity)
 
     def units(self, instrument: int, lots: int, price: float) -> int:
-        """Money units of `lots` at `price`, signed as the lots. Raises OverflowError."""
+        """Money units of `lots` at `price`, signed as the lots; see `value_units`."""
         return value_units(self.ledger, self.instruments[instrument], lots, price)
 
     def equity(self, currency: str) -> int:
@@ -70,9 +70,10 @@ class RiskContext:
 
 
 def value_units(ledger: Ledger, instrument: Instrument, lots: int, price: float) -> int:
-    """Money units of `lots` at `price`, signed as the lots. Raises OverflowError."""
+    """Money units of `lots` at `price`, signed as the lots; what does not fit counts as MONEY_LIMIT, above all limits."""
     per_one = ledger.accounts[instrument.currency].units_per_one
-    return checked(notional_units(price, grid_of(instrument.lot_size).value(lots), instrument.multiplier, per_one))
+    units = notional_units(price, grid_of(instrument.lot_size).value(lots), instrument.multiplier, per_one)
+    return units if units != REFUSED else MONEY_LIMIT if price * lots > 0 else -MONEY_LIMIT
 
 
 def equity(ledger: Ledger, instruments: Sequence[Instrument], market: Market, currency: str) -> int:
