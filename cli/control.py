@@ -30,7 +30,7 @@ def status(journal: JournalOption = None, config: ConfigOption = None, as_json: 
     from tradingd.api.client import call
     from tradingd.api.messages import Request, Status
 
-    reply = call(_socket(journal, config), Request("status"))
+    reply = call(socket(journal, config), Request("status"))
     assert isinstance(reply, Status)
     answer(reply, _lines(reply), as_json)
 
@@ -94,12 +94,13 @@ def _command(
     from tradingd.api.client import call
     from tradingd.api.messages import Recorded, Request
 
-    reply = call(_socket(journal, config), Request(op, reason))
+    reply = call(socket(journal, config), Request(op, reason))
     assert isinstance(reply, Recorded)
     answer({"op": op, "seq": reply.seq}, [f"{op}: recorded at {reply.seq}"], as_json)
 
 
-def _socket(journal: Path | None, config: Path | None) -> Path:
+def socket(journal: Path | None, config: Path | None) -> Path:
+    """Where the daemon listens that is meant. Raises UsageError, ConfigError."""
     from tradingd.config import places
 
     if journal and not config:

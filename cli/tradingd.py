@@ -1,11 +1,12 @@
 """tradingd: the daemon, for those who operate it."""
 
-from . import control, start
+from . import control, start, tail
 from .frame import application, run
 
 app = application("tradingd", "Runs the trading daemon and tells a running one what to do.")
 app.command()(start.start)
 control.register(app)
+app.command()(tail.tail)
 
 
 def main() -> None:
