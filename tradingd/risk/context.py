@@ -70,7 +70,7 @@ class RiskContext:
 
 
 def value_units(ledger: Ledger, instrument: Instrument, lots: int, price: float) -> int:
-    """Money units of `lots` at `price`, signed as the lots; what does not fit counts as MONEY_LIMIT, above all limits."""
+    """Money units of `lots` at `price`, signed as the lots; what does not fit counts as MONEY_LIMIT."""
     per_one = ledger.accounts[instrument.currency].units_per_one
     units = notional_units(price, grid_of(instrument.lot_size).value(lots), instrument.multiplier, per_one)
     return units if units != REFUSED else MONEY_LIMIT if price * lots > 0 else -MONEY_LIMIT
