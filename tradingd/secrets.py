@@ -26,6 +26,4 @@ class Secret(Struct, frozen=True, forbid_unknown_fields=True):
             return file.read_text(encoding="utf-8").rstrip("\n")
         if value := os.environ.get(self.secret):
             return value
-        raise SecretMissingError(
-            f"no secret {self.secret}: set the variable, or LoadCredential={self.secret}:FILE"
-        )
+        raise SecretMissingError(f"no secret {self.secret}: set the variable, or LoadCredential={self.secret}:FILE")
