@@ -21,17 +21,13 @@ class DaemonSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     control_socket       path of the operator's socket; empty: control.sock in the journal's folder
     inbox_batches_max    batches that wait for the core before a feed has to
     batch_rows_max       ticks that the core takes at once, at most
-    clock_interval_ms    time without input after which the clock is said to have advanced
     snapshot_interval_s  between snapshots of the state
-    stop_timeout_s       for a clean stop
     """
 
     control_socket: str = ""
     inbox_batches_max: Annotated[int, Meta(ge=1, le=10_000)] = 64
     batch_rows_max: Annotated[int, Meta(ge=1, le=10_000_000)] = 65_536
-    clock_interval_ms: Annotated[int, Meta(ge=10, le=60_000)] = 250
     snapshot_interval_s: Annotated[float, Meta(gt=0)] = 300.0
-    stop_timeout_s: Annotated[float, Meta(gt=0, le=60)] = 5.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 

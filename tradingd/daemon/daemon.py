@@ -111,8 +111,9 @@ class Daemon:
         ready()
         await self._until_stopped(feeds)
         self._phase = "stopping"
+        finished = all(feed.done() for feed in feeds)
         await _end([*feeds, house])
-        await self._inbox.close()
+        await self._inbox.close(drop_batches=not finished)
         await core
         await writer
         await _end([control])
@@ -251,7 +252,7 @@ class Daemon:
             if self._journal.should_checkpoint():
                 await self._journalled(self._journal.checkpoint)
             await self._journalled(self._journal.seal)
-            while not self._snapshots.empty():
+            if not self._snapshots.empty():
                 at_seq, payload = self._snapshots.get_nowait()
                 await self._until_durable(at_seq)
                 taken = await self._journalled(self._journal.write_snapshot, at_seq, payload)

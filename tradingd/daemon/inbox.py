@@ -56,10 +56,12 @@ class Inbox:
             self._changed.notify_all()
         return said.recorded
 
-    async def close(self) -> None:
-        """No more will come; what is in is still taken."""
+    async def close(self, *, drop_batches: bool = False) -> None:
+        """No more will come; what is in is still taken. Batches may be dropped: a feed brings them again."""
         async with self._changed:
             self._closed = True
+            if drop_batches:
+                self._batches.clear()
             self._changed.notify_all()
 
     async def take(self) -> Taken | None:
