@@ -20,7 +20,7 @@ def of_report(case: Case, event: Event) -> Iterator[Step]:
     body: Any = event.body
     yield from case.input("at input", event.seq)
     for accepted in case.lookup.of_order(body.cl_ord_id, ("OrderAccepted",)):
-        if accepted.seq < event.seq:
+        if place(accepted) < place(event):
             yield case.step("accepted", accepted)
     order = case.order(body.cl_ord_id)
     if order is not None:

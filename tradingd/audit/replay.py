@@ -10,7 +10,7 @@ from tradingd.audit.errors import AuditError
 from tradingd.audit.lines import event_line, input_line
 from tradingd.audit.lookup import Lookup
 from tradingd.audit.points import Position
-from tradingd.audit.runs import Names, Run, run_at, runs_of
+from tradingd.audit.runs import Names, Run, run_at, runs_of, sound
 from tradingd.audit.tally import Summary, Tally
 from tradingd.audit.words import bar_in_words, in_words
 from tradingd.columns import BAR
@@ -72,7 +72,7 @@ def replay(reader: JournalReader, *, verify: bool, say: Say = lambda seq: None) 
     if not runs:
         raise AuditError("nothing can be replayed: the journal is empty, or no segment of it is sealed yet")
     start = time.perf_counter()
-    work = _Work(Rerun(reader.commits), verify, say)
+    work = _Work(Rerun(reader.commits), len(runs[-1].names.settings.instruments), verify, say)
     difference = (_forged_config(runs) if verify else None) or work.run(reader.commits())
     if difference is not None and not verify:
         raise AuditError(f"{difference.text}; add --verify to see where it began")
@@ -93,6 +93,7 @@ def replay(reader: JournalReader, *, verify: bool, say: Say = lambda seq: None) 
 @dataclass(slots=True)
 class _Work:
     rerun: Rerun
+    instruments: int
     verify: bool
     say: Say
     tally: Tally = field(default_factory=Tally)
@@ -103,8 +104,8 @@ class _Work:
     def _step(self, recorded: Commit) -> Difference | None:
         """That inputs which were taken once are refused now is a difference too."""
         try:
-            derived = self.rerun.take(recorded)
-        except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
+            derived = self.rerun.take(sound(recorded, self.instruments))
+        except (ArithmeticError, AssertionError, AuditError, LookupError, TypeError, ValueError) as error:
             return _failure(recorded, error)
         self.tally.add(derived)
         self.say(recorded.last_seq)
@@ -112,7 +113,7 @@ class _Work:
 
 
 def _failure(recorded: Commit, error: Exception) -> Difference:
-    what = f"re-execution fails: {error!r}"
+    what = f"re-execution fails: {error if isinstance(error, AuditError) else repr(error)}"
     text = f"from seq {recorded.first_seq} to {recorded.last_seq} {what}"
     return Difference(recorded.first_seq, 0, text, "a commit", what)
 

@@ -7,6 +7,7 @@ from functools import cached_property
 import msgspec
 
 from tradingd.audit.errors import AuditError
+from tradingd.commit import Commit
 from tradingd.core.settings import CoreSettings, decode_settings
 from tradingd.events import RunStarted
 from tradingd.journal.reader import JournalReader
@@ -70,6 +71,17 @@ def runs_of(reader: JournalReader) -> list[Run]:
     except msgspec.MsgspecError as error:
         raise AuditError(f"a recorded start of a run can not be read ({error}); {ASK}") from error
     return [Run(event.seq, event.body) for event in reversed(events) if isinstance(event.body, RunStarted)]
+
+
+def sound(recorded: Commit, instruments: int) -> Commit:
+    """The commit, if compiled code can take its ticks: it does not look where an index points.
+
+    Raises AuditError for a tick of an instrument that there is not, which only tampering can have made.
+    """
+    for first, batch in recorded.ticks:
+        if len(batch) and int(batch.instrument.max()) >= instruments:
+            raise AuditError(f"the ticks from seq {first} name an instrument that the journal does not have; {ASK}")
+    return recorded
 
 
 def run_at(reader: JournalReader, seq: int) -> Run:

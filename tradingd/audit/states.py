@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tradingd.audit.errors import AuditError
-from tradingd.audit.runs import run_at
+from tradingd.audit.runs import run_at, sound
 from tradingd.commit import BarRows, Commit
 from tradingd.core.snapshot import decode_snapshot, restore_snapshot
 from tradingd.core.state import State
@@ -25,9 +25,10 @@ def state_at(reader: JournalReader, seq: int) -> Rebuilt:
     state = _from_snapshot(reader, seq)
     first = 1 if state is None else state.seq + 1
     rerun = Rerun(reader.commits, state)
+    instruments = len(run_at(reader, seq).names.settings.instruments)
     for recorded in reader.commits(first) if first <= seq else ():
         if recorded.last_seq >= first and recorded.first_seq <= seq:
-            rerun.take(cut(recorded, seq))
+            rerun.take(cut(sound(recorded, instruments), seq))
         if recorded.last_seq >= seq:
             break
     if rerun.state is None:

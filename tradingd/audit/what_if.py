@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tradingd.audit.errors import AuditError
-from tradingd.audit.runs import Names, Run, runs_of
+from tradingd.audit.runs import Names, Run, runs_of, sound
 from tradingd.audit.tally import Summary, Tally
 from tradingd.audit.words import in_words
 from tradingd.commit import Commit
@@ -108,7 +108,8 @@ def what_if(reader: JournalReader, alternative: Alternative, *, first: int = 10,
     other = _Side(Rerun(reader.commits, initial_state(alternative.settings, alternative.library)))
     found = _Decisions(names, first)
     for recorded in reader.commits():
-        found.compare(baseline.take(recorded), other.take(_kept(recorded)))
+        taken = sound(recorded, len(names.settings.instruments))
+        found.compare(baseline.take(taken), other.take(_kept(taken)))
         say(recorded.last_seq)
     return WhatIf(
         last_seq=reader.last_seq,
