@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tradingd.api.client import call
 from tradingd.api.messages import Recorded, Request, Status
+from tradingd.columns import TickBatch
 from tradingd.commit import Commit
 from tradingd.compare import first_difference
 from tradingd.config.load import load
@@ -133,6 +134,7 @@ class Held:
         self._feed = feed
         self.reached = {number: asyncio.Event() for number in before}
         self.let_go = {number: asyncio.Event() for number in before}
+        self.rows = 0  # passed on so far
 
     async def batches(self, resume_after: int) -> AsyncGenerator[list[Item], None]:
         number = 0
@@ -141,8 +143,15 @@ class Held:
                 if number in self.reached:
                     self.reached[number].set()
                     await self.let_go[number].wait()
+                self.rows += sum(len(item) for item in items if isinstance(item, TickBatch))
                 yield items
                 number += 1
+
+
+async def caught_up(daemon: Daemon, feed: Held) -> None:
+    """Returns when all that the feed has passed on is durable."""
+    while daemon.counts["Tick"] < feed.rows:
+        await asyncio.sleep(0.002)
 
 
 def held(p: Prepared, *before: int) -> tuple[Prepared, Held]:

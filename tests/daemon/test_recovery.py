@@ -7,6 +7,7 @@ from small_day import (
     CONFIG,
     ROWS,
     bodies_of,
+    caught_up,
     commits_of,
     held,
     journal_of,
@@ -77,6 +78,7 @@ def play_part(config: Path, batches: int, *overrides: str) -> Daemon:
 
     async def stop(daemon: Daemon) -> None:
         await feed.reached[batches].wait()
+        await caught_up(daemon, feed)
         daemon.stop("a part")
 
     return play(p, stop, until_done=False)
