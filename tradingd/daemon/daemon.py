@@ -8,7 +8,6 @@ The core goes on while earlier commits are written; nothing that leaves the proc
 import asyncio
 import logging
 import os
-import platform
 import signal
 import time
 from collections import Counter
@@ -27,14 +26,15 @@ from tradingd.core.advance import Item, advance
 from tradingd.core.settings import encode_settings
 from tradingd.core.snapshot import encode_snapshot
 from tradingd.daemon.failure import failed_commit
-from tradingd.daemon.inbox import Inbox, InboxClosed, Taken
-from tradingd.daemon.prepare import Prepared
+from tradingd.daemon.inbox import Inbox, InboxClosed, Taken, rows_of
+from tradingd.daemon.portion import Portion
+from tradingd.daemon.prepare import Prepared, run_started
+from tradingd.daemon.tasks import end_all, only_error
 from tradingd.daemon.view import Phase, view
-from tradingd.events import AnyBody, Command, FeedStatus, Input, OperatorCommand, RunStarted, RunStopped
+from tradingd.events import AnyBody, Command, FeedStatus, Input, OperatorCommand, RunStopped
 from tradingd.feeds.contract import Feed
 from tradingd.journal.errors import JournalFailed
 from tradingd.journal.faults import point
-from tradingd.rerun import user_texts, versions
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,7 +68,8 @@ class Daemon:
         self._journal = prepared.journal
         self.state = prepared.recovered.state
         limits = prepared.config.daemon
-        self._inbox = Inbox(limits.inbox_batches_max, limits.batch_rows_max)
+        self._inbox = Inbox(limits.inbox_batches_max)
+        self._portion = Portion(limits.batch_rows_max)
         self._commits: asyncio.Queue[Job | None] = asyncio.Queue(COMMITS_WAITING_MAX)
         self._snapshots: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue(1)
         self._snapshot_due_s = time.monotonic() + limits.snapshot_interval_s
@@ -78,6 +79,7 @@ class Daemon:
         self._watermark = prepared.journal.last_seq
         self._tails = Publisher()
         self._phase: Phase = "starting"
+        self._feeds_done = False
         self._core_failed = False
         self.counts: Counter[str] = Counter()  # durable events of this run by type
         self.feed_status: dict[str, FeedStatus] = {}
@@ -95,7 +97,7 @@ class Daemon:
             async with asyncio.TaskGroup() as tasks:
                 await self._run(tasks, ready)
         except ExceptionGroup as group:
-            raise _only(group) from None
+            raise only_error(group) from None
         await self._journalled(self._journal.close)
 
     async def _run(self, tasks: asyncio.TaskGroup, ready: Callable[[], None]) -> None:
@@ -111,40 +113,37 @@ class Daemon:
         ready()
         await self._until_stopped(feeds)
         self._phase = "stopping"
-        finished = all(feed.done() for feed in feeds)
-        await _end([*feeds, house])
-        await self._inbox.close(drop_batches=not finished)
+        await end_all([*feeds, house])
+        if not self._feeds_done:
+            self._inbox.drop_batches()
+        await self._inbox.close()
         await core
         await writer
-        await _end([control])
+        await end_all([control])
 
     def stop(self, reason: str) -> None:
-        self.stop_reason = self.stop_reason or reason
+        """Soon, also where the feeds are done but not everything of theirs is: it is left to the next start."""
+        if self._feeds_done or not self._stopping.is_set():
+            self.stop_reason = reason
+        self._feeds_done = False
+        self._inbox.drop_batches()
         self._stopping.set()
 
     async def _until_stopped(self, feeds: list[asyncio.Task[None]]) -> None:
         if self._until_done:
             done = asyncio.create_task(asyncio.wait(feeds), name="until done")
-            done.add_done_callback(lambda _: self.stop("all feeds are done"))
+            done.add_done_callback(lambda _: self._stop_when_all_is_taken())
         await self._stopping.wait()
+
+    def _stop_when_all_is_taken(self) -> None:
+        if not self._stopping.is_set():
+            self.stop_reason = "all feeds are done"
+            self._feeds_done = True
+            self._stopping.set()
 
     async def _start_run(self) -> None:
         """RunStarted is alone in its commit, so that a replay can make the state of the run before it."""
-        p = self._p
-        body = RunStarted(
-            journal_id=self._journal.id,
-            epoch=self._journal.epoch,
-            config=encode_settings(p.settings),
-            config_digest=p.identity.config,
-            code_digest=p.identity.code,
-            sources=p.sources,
-            strategies=user_texts(p.library),
-            versions=versions(),
-            processor=platform.processor() or platform.machine(),
-            resumed=p.recovered.how,
-            warm_from_seq=p.recovered.warm_from_seq,
-        )
-        await self._append(self._job([self._own_input(body, "daemon")]))
+        await self._append(self._job([self._own_input(run_started(self._p), "daemon")]))
 
     def _own_input(self, body: AnyBody, source: str) -> Input:
         """An input of the shell: event time is the wall clock, receive time is core time, which the feeds' data set."""
@@ -159,8 +158,11 @@ class Daemon:
                 await self._inbox.put(items)
 
     async def _core(self) -> None:
-        while (taken := await self._inbox.take()) is not None:
-            await self._commits.put(self._take(taken))
+        while (taken := await self._inbox.take(self._portion.rows)) is not None:
+            began_s = time.perf_counter()
+            job = self._take(taken)
+            self._portion.learn(rows_of(taken.items), time.perf_counter() - began_s)
+            await self._commits.put(job)
             if self._core_failed:
                 return
             self._take_snapshot_if_due()
@@ -290,18 +292,3 @@ class Daemon:
 
 
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging.CRITICAL}
-
-
-def _only(group: ExceptionGroup[Exception]) -> Exception:
-    """What went wrong, where it was one thing."""
-    first = group.exceptions[0]
-    if len(group.exceptions) > 1:
-        return group
-    return _only(first) if isinstance(first, ExceptionGroup) else first
-
-
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    """Cancels tasks and waits until they are gone; the group hears of what went wrong in them."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
+from tradingd.columns import TickBatch
 from tradingd.core.advance import Item
 from tradingd.events import AnyBody
 
@@ -31,11 +32,10 @@ class Taken:
 
 
 class Inbox:
-    def __init__(self, batches_max: int, rows_max: int) -> None:
+    def __init__(self, batches_max: int) -> None:
         self._batches: deque[list[Item]] = deque()
         self._said: deque[Said] = deque()
         self._batches_max = batches_max
-        self._rows_max = rows_max
         self._closed = False
         self._changed = asyncio.Condition()
 
@@ -56,31 +56,46 @@ class Inbox:
             self._changed.notify_all()
         return said.recorded
 
-    async def close(self, *, drop_batches: bool = False) -> None:
-        """No more will come; what is in is still taken. Batches may be dropped: a feed brings them again."""
+    async def close(self) -> None:
+        """No more will come; what is in is still taken."""
         async with self._changed:
             self._closed = True
-            if drop_batches:
-                self._batches.clear()
             self._changed.notify_all()
 
-    async def take(self) -> Taken | None:
-        """All that was said, then batches up to the bound of rows, at least one; None when closed and empty."""
+    def drop_batches(self) -> None:
+        """Leaves the rows that wait to the next start, to which their feeds bring them again."""
+        self._batches.clear()
+
+    async def take(self, rows_max: int) -> Taken | None:
+        """All that was said, then at most `rows_max` rows of batches; None when closed and empty."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._said or self._batches or self._closed)
             if not self._said and not self._batches:
                 return None
             taken = Taken(list(self._said))
             self._said.clear()
-            rows = 0
-            while self._batches and rows < self._rows_max:
-                batch = self._batches.popleft()
-                taken.items += batch
-                rows += sum(rows_of(item) for item in batch)
+            room = rows_max
+            while self._batches and room > 0:
+                items, rest = cut(self._batches.popleft(), room)
+                if rest:
+                    self._batches.appendleft(rest)
+                taken.items += items
+                room -= rows_of(items)
             self._changed.notify_all()
             return taken
 
 
-def rows_of(item: Item) -> int:
-    """Sequence numbers that an item takes."""
-    return len(item) if hasattr(item, "__len__") else 1
+def cut(items: list[Item], rows: int) -> tuple[list[Item], list[Item]]:
+    """The first `rows` rows of items, and the rest."""
+    for at, item in enumerate(items):
+        if rows <= 0:
+            return items[:at], items[at:]
+        if isinstance(item, TickBatch) and len(item) > rows:
+            return [*items[:at], item.slice(0, rows)], [item.slice(rows, len(item)), *items[at + 1 :]]
+        rows -= rows_of([item])
+    return items, []
+
+
+def rows_of(items: list[Item]) -> int:
+    """Sequence numbers that items take; an input that is no tick takes one."""
+    return sum(len(item) if isinstance(item, TickBatch) else 1 for item in items)

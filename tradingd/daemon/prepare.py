@@ -1,5 +1,6 @@
 """What is settled before the first task of a run starts: the journal is open and recovered, the feeds are built."""
 
+import platform
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,14 +8,14 @@ from pathlib import Path
 from tradingd.config.load import core_settings, digest
 from tradingd.config.settings import Config
 from tradingd.core.memory import Library
-from tradingd.core.settings import CoreSettings
+from tradingd.core.settings import CoreSettings, encode_settings
 from tradingd.daemon.recovery import Identity, Recovered, continued, continued_sources, recover
 from tradingd.events import RunStarted
 from tradingd.feeds.build import build_feed
 from tradingd.feeds.contract import Feed
 from tradingd.journal.reader import JournalReader
 from tradingd.journal.writer import Journal
-from tradingd.rerun import code_digest, load_library
+from tradingd.rerun import code_digest, load_library, user_texts, versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,23 @@ def prepare(config: Config, base: Path) -> Prepared:
         feeds = [build_feed(feed, sources.index(feed.name), settings.instruments, base) for feed in config.feeds]
         failing.pop_all()
     return Prepared(config, settings, library, identity, journal, sources, feeds, recovered)
+
+
+def run_started(p: Prepared) -> RunStarted:
+    """What a run says of itself, first of all."""
+    return RunStarted(
+        journal_id=p.journal.id,
+        epoch=p.journal.epoch,
+        config=encode_settings(p.settings),
+        config_digest=p.identity.config,
+        code_digest=p.identity.code,
+        sources=p.sources,
+        strategies=user_texts(p.library),
+        versions=versions(),
+        processor=platform.processor() or platform.machine(),
+        resumed=p.recovered.how,
+        warm_from_seq=p.recovered.warm_from_seq,
+    )
 
 
 def newest_run(reader: JournalReader) -> RunStarted | None:
