@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,7 +13,7 @@ from .output import answer, counted, frame_lines, note
 if TYPE_CHECKING:
     import polars as pl
 
-TIMEFRAMES = ("1s", "1m", "5m", "15m", "30m", "1h", "4h", "1d")
+Timeframe = Literal["1s", "1m", "5m", "15m", "30m", "1h", "4h", "1d"]
 
 
 def bars(
@@ -29,7 +29,8 @@ def bars(
         str | None, typer.Option("--instrument", "-i", metavar="ID", help="Only of this one.")
     ] = None,
     timeframe: Annotated[
-        str | None, typer.Option("--timeframe", "-t", help=f"Only this one of {', '.join(TIMEFRAMES)}.")
+        Timeframe | None,
+        typer.Option("--timeframe", "-t", help="Only these; of a feed also where the config has none."),
     ] = None,
     from_time: Annotated[
         str | None, typer.Option("--from", metavar="TIME", help="Bars that open at or after it.")
@@ -45,8 +46,6 @@ def bars(
 
     Example: trade bars --config configs/demo.toml --feed market -t 1h
     """
-    if timeframe is not None and timeframe not in TIMEFRAMES:
-        raise frame.UsageError(f"there are no {timeframe} bars; there are: {', '.join(TIMEFRAMES)}")
     if (journal is None) == (config is None):
         raise frame.UsageError("say where the bars are: a JOURNAL, or --config FILE --feed NAME")
     found = _of_feed(config, feed, overrides or [], timeframe) if config else _recorded(journal or Path())
@@ -61,7 +60,7 @@ def _recorded(journal: Path) -> "pl.DataFrame":
         return recorded_bars(reader)
 
 
-def _of_feed(config: Path, feed: str | None, overrides: list[str], timeframe: str | None) -> "pl.DataFrame":
+def _of_feed(config: Path, feed: str | None, overrides: list[str], timeframe: Timeframe | None) -> "pl.DataFrame":
     from tradingd.audit.bars import bars_of_feed
     from tradingd.config.load import load
 
@@ -70,12 +69,15 @@ def _of_feed(config: Path, feed: str | None, overrides: list[str], timeframe: st
     if feed is None and len(names) > 1:
         raise frame.UsageError(f"say which feed: --feed with one of {', '.join(names)}")
     note("reading the feed ...")
-    timeframes = [timeframe] if timeframe else []
-    return asyncio.run(bars_of_feed(resolved, feed or names[0], timeframes, config.absolute().parent))
+    return asyncio.run(bars_of_feed(resolved, feed or names[0], timeframe, config.absolute().parent))
 
 
 def _chosen(
-    bars: "pl.DataFrame", instrument: str | None, timeframe: str | None, from_time: str | None, to_time: str | None
+    bars: "pl.DataFrame",
+    instrument: str | None,
+    timeframe: Timeframe | None,
+    from_time: str | None,
+    to_time: str | None,
 ) -> "pl.DataFrame":
     from tradingd.audit.bars import chosen
     from tradingd.audit.points import parse_time_ns

@@ -70,7 +70,7 @@ def test_a_decision_says_what_became_of_it(reader: JournalReader) -> None:
 
 
 def decisions(reader: JournalReader) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = reader.sql("SELECT seq, n FROM decision ORDER BY seq, n LIMIT 40").rows()
+    found: list[tuple[int, int]] = reader.sql("SELECT seq, n FROM decision ORDER BY seq, n LIMIT 12").rows()
     return found
 
 

@@ -57,7 +57,7 @@ def test_ticks_and_bars_are_told_when_they_are_asked_for(reader: JournalReader) 
 
 def test_a_feed_makes_the_bars_that_were_recorded(tmp_path: Path, reader: JournalReader) -> None:
     config = write_day(tmp_path)
-    made = asyncio.run(bars_of_feed(load(config), "market", [], tmp_path))
+    made = asyncio.run(bars_of_feed(load(config), "market", None, tmp_path))
     assert made.equals(recorded_bars(reader), null_equal=True)
 
 

@@ -19,7 +19,7 @@ from tradingd.journal.reader import JournalReader
 from tradingd.rerun import inputs_of
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.data())
 def test_a_state_inside_of_a_commit_goes_on_to_the_same_end(day: Path, data: st.DataObject) -> None:
     with JournalReader.open(day) as reader:

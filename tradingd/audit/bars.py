@@ -14,11 +14,13 @@ from tradingd.columns import BAR, TIMEFRAMES, BarArray
 from tradingd.config.load import core_settings, digest
 from tradingd.config.settings import Config
 from tradingd.core.advance import advance
-from tradingd.core.settings import encode_settings
+from tradingd.core.settings import CoreSettings, encode_settings
 from tradingd.core.state import initial_state
 from tradingd.events import Input, RunStarted
 from tradingd.feeds.build import build_feed
 from tradingd.journal.reader import JournalReader
+from tradingd.rerun import load_library
+from tradingd.strategies.settings import Timeframe
 
 TIMES = ("ts_open", "ts_close")
 FIGURES = ("open", "high", "low", "close", "volume", "vwap", "trades")
@@ -51,29 +53,42 @@ def chosen(
     return bars if to_ns is None else bars.filter(opened < to_ns)
 
 
-async def bars_of_feed(config: Config, feed: str, timeframes: Sequence[str], base: Path) -> pl.DataFrame:
-    """Bars that a daemon would record of one feed, made by the core itself without strategies. Raises AuditError.
+async def bars_of_feed(config: Config, feed: str, timeframe: Timeframe | None, base: Path) -> pl.DataFrame:
+    """Bars that a daemon would record of one feed, made by the core itself, which decides nothing meanwhile.
 
-    timeframes   of columns.TIMEFRAMES; none means those of the config
+    With `timeframe` only these, also where the config asks for no such bars. Raises AuditError, StrategyError.
     """
-    chosen = [each for each in config.feeds if each.name == feed]
-    if not chosen:
+    chosen_feeds = [each for each in config.feeds if each.name == feed]
+    if not chosen_feeds:
         raise AuditError(f"the config has no feed {feed}; it has: {', '.join(each.name for each in config.feeds)}")
-    core = core_settings(config)
-    settings = replace(
-        core, strategies=(), bars=replace(core.bars, timeframes=tuple(timeframes) or core.bars.timeframes)
-    )
-    state = initial_state(settings, {})
-    begin = RunStarted(
-        journal_id="NONE", epoch=1, config=encode_settings(settings), config_digest=digest(settings), code_digest="",
-        sources=(feed,),
-    )  # fmt: skip
-    made = [advance(state, [Input(0, 0, "bars", begin)]).bars.rows]
-    source = build_feed(replace(chosen[0], pace="max"), 0, settings.instruments, base)
+    settings = _with_bars(core_settings(config), timeframe)
+    state = initial_state(settings, load_library(settings, base))
+    state.warming = True
+    made = [advance(state, [_begin(settings, feed)]).bars.rows]
+    source = build_feed(replace(chosen_feeds[0], pace="max"), 0, settings.instruments, base)
     async with aclosing(source.batches(0)) as batches:
         async for items in batches:
             made.append(advance(state, items).bars.rows)
-    return _named(_frame(made), [each.id for each in settings.instruments])
+    bars = _named(_frame(made), [each.id for each in settings.instruments])
+    return bars if timeframe is None else bars.filter(pl.col("timeframe") == timeframe)
+
+
+def _with_bars(settings: CoreSettings, timeframe: Timeframe | None) -> CoreSettings:
+    """A coarser bar is made of finer ones, so those of the config stay: they decide its last bits."""
+    asked = tuple(dict.fromkeys([*settings.bars.timeframes, *([timeframe] if timeframe else [])]))
+    return replace(settings, bars=replace(settings.bars, timeframes=asked))
+
+
+def _begin(settings: CoreSettings, feed: str) -> Input:
+    body = RunStarted(
+        journal_id="NONE",
+        epoch=1,
+        config=encode_settings(settings),
+        config_digest=digest(settings),
+        code_digest="",
+        sources=(feed,),
+    )
+    return Input(0, 0, "bars", body)
 
 
 def _frame(parts: Sequence[BarArray]) -> pl.DataFrame:

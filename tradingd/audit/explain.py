@@ -182,13 +182,13 @@ def _by_decision(event: Event) -> bool:
 def _traded(case: Case, decision: Event, outcome: list[Event]) -> str:
     """What became of a decision."""
     orders = [each for each in outcome if _by_decision(each)]
-    for order in orders:
-        if isinstance(order.body, e.OrderRefused):
-            return f"nothing was traded: the rule {order.body.rule} refused the order: {order.body.text}"
-    if orders:
-        waited = "" if orders[0].seq == decision.seq else ", after older orders had ended"
-        return f"it was traded{waited}"
-    return f"nothing was traded: {_idle(case, decision, outcome)}"
+    if not orders:
+        return f"nothing was traded: {_idle(case, decision, outcome)}"
+    first = orders[0].body
+    if isinstance(first, e.OrderRefused):
+        instead = "the position was closed instead" if len(orders) > 1 else "nothing was traded"
+        return f"the rule {first.rule} refused the order, {instead}: {first.text}"
+    return "it was traded" if orders[0].seq == decision.seq else "it was traded, after older orders had ended"
 
 
 def _idle(case: Case, decision: Event, outcome: list[Event]) -> str:

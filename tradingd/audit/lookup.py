@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
+from tradingd.audit.errors import AuditError
 from tradingd.audit.points import Position
+from tradingd.audit.runs import ASK
 from tradingd.audit.words import Row
 from tradingd.events import Event
 from tradingd.journal.reader import JournalReader
@@ -52,25 +56,20 @@ class Lookup:
 
     def events(self, condition: str) -> list[Event]:
         """In order."""
-        rows = self._reader.sql(f"SELECT * FROM facts WHERE {condition} ORDER BY seq, n").rows()
-        return [event_of(row) for row in rows]
+        return events_of(self._reader, f"WHERE {condition} ORDER BY seq, n")
 
     def newest(self, before: Position, condition: str) -> Event | None:
         """The newest event before a position for which a condition in SQL holds."""
-        rows = self._reader.sql(
-            f"SELECT * FROM facts WHERE (seq < {before.seq} OR seq = {before.seq} AND n < {before.n}) "
-            f"AND {condition} ORDER BY seq DESC, n DESC LIMIT 1"
-        ).rows()
-        return event_of(rows[0]) if rows else None
+        earlier = f"(seq < {before.seq} OR seq = {before.seq} AND n < {before.n})"
+        found = events_of(self._reader, f"WHERE {earlier} AND {condition} ORDER BY seq DESC, n DESC LIMIT 1")
+        return found[0] if found else None
 
     def oldest(self, from_position: Position, condition: str) -> Event | None:
         """The first event at or after a position for which a condition in SQL holds."""
         at = from_position
-        rows = self._reader.sql(
-            f"SELECT * FROM facts WHERE (seq > {at.seq} OR seq = {at.seq} AND n >= {at.n}) "
-            f"AND {condition} ORDER BY seq, n LIMIT 1"
-        ).rows()
-        return event_of(rows[0]) if rows else None
+        later = f"(seq > {at.seq} OR seq = {at.seq} AND n >= {at.n})"
+        found = events_of(self._reader, f"WHERE {later} AND {condition} ORDER BY seq, n LIMIT 1")
+        return found[0] if found else None
 
     def of_order(self, cl_ord_id: str, types: Sequence[str]) -> list[Event]:
         """What happened to an order, in order."""
@@ -82,6 +81,15 @@ class Lookup:
 
     def _rows(self, query: str) -> list[dict[str, Any]]:
         return self._reader.sql(query).to_dicts()
+
+
+def events_of(reader: JournalReader, clauses: str) -> list[Event]:
+    """Rows of the table `facts` as events. Raises AuditError for one that can not be read."""
+    rows = reader.sql(f"SELECT * FROM facts {clauses}").rows()
+    try:
+        return [event_of(row) for row in rows]
+    except msgspec.MsgspecError as error:
+        raise AuditError(f"an event of the journal can not be read ({error}); {ASK}") from error
 
 
 def quoted(text: str) -> str:

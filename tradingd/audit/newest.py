@@ -6,14 +6,13 @@ from msgspec import Struct
 
 from tradingd.audit.errors import AuditError
 from tradingd.audit.lines import tick_type
-from tradingd.audit.lookup import quoted
+from tradingd.audit.lookup import events_of, quoted
 from tradingd.audit.points import Position, time_text
 from tradingd.audit.runs import Names, runs_of
 from tradingd.audit.words import bar_in_words, in_words, tick_in_words
 from tradingd.columns import KIND_NAMES
 from tradingd.events import BODY_TYPES, Event
 from tradingd.journal.reader import JournalReader
-from tradingd.journal.tables import event_of
 
 START = Position(0)
 ALL_TYPES = (*BODY_TYPES, "Bar", *(name.capitalize() for name in KIND_NAMES.values()))
@@ -55,8 +54,8 @@ def newest_events(
 
 def _events(reader: JournalReader, count: int, after: Position, types: Sequence[str], names: Names) -> list[Line]:
     condition = f"type IN ({', '.join(map(quoted, types))})"
-    rows = reader.sql(f"SELECT * FROM facts WHERE {_after(after)} AND {condition} {_newest(count)}").rows()
-    return [line_of(event, names) for event in map(event_of, rows)]
+    found = events_of(reader, f"WHERE {_after(after)} AND {condition} {_newest(count)}")
+    return [line_of(event, names) for event in found]
 
 
 def line_of(event: Event, names: Names) -> Line:
