@@ -142,7 +142,7 @@ def _listing_lines(found: "Listing") -> list[str]:
             (
                 segment.file,
                 f"{segment.bytes / 1e6:,.1f} MB",
-                "sealed" if segment.sealed else "open",
+                "sealed" if segment.sealed else "not sealed",
                 "in use" if segment.rows is None else f"seq {segment.first_seq} to {segment.last_seq}",
                 ", ".join(f"{rows:,} {name}" for name, rows in (segment.rows or {}).items()),
             )

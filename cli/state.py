@@ -138,4 +138,4 @@ def _change_lines(old: "StateView", new: "StateView", found: "list[Change]") -> 
 
 
 def _said(value: object) -> str:
-    return "nothing" if value is None else str(value)
+    return "nothing" if value is None else f"{value:.12g}" if isinstance(value, float) else str(value)

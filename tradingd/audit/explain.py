@@ -155,8 +155,11 @@ def _refused(case: Case, event: Event) -> Answered:
     body: Any = event.body
     limit = "" if body.limit is None else f"; the limit is {number(body.limit)}"
     value = "" if body.value is None else f", it would have been {number(body.value)}"
-    answer = f"nothing was traded: the rule {body.rule} refused the order{limit}{value}"
-    return answer, list(causes.of_order(case, event))
+    closing = case.after(event, e.OrderRequested, body.instrument)
+    instead = closing if closing is not None and closing.n == event.n + 1 and _by_decision(closing) else None
+    became = "the position was closed instead" if instead else "nothing was traded"
+    chain = [*([case.step("instead", instead)] if instead else []), *causes.of_order(case, event)]
+    return f"{became}: the rule {body.rule} refused the order{limit}{value}", chain
 
 
 def _decision(case: Case, event: Event) -> Answered:

@@ -15,6 +15,8 @@ from msgspec import Meta, Struct
 from tradingd.journal import schema
 from tradingd.journal.database import OFFLINE, Connection, frame_of
 
+MESSAGE_MAX = 1000  # characters; DuckDB quotes whole values in its messages
+
 
 class SqlError(Exception):
     """The query was refused, failed or took too long; the message is DuckDB's."""
@@ -37,7 +39,7 @@ def run(segments: Sequence[Path], query: str, limits: SqlLimits) -> pl.DataFrame
     except duckdb.InterruptException as error:
         raise SqlError(f"the query took longer than {limits.timeout_s:g} s and was stopped") from error
     except duckdb.Error as error:
-        raise SqlError(str(error)) from error
+        raise SqlError(str(error)[:MESSAGE_MAX]) from error
 
 
 def _connect(segments: Sequence[Path], limits: SqlLimits) -> Connection:
