@@ -215,6 +215,31 @@ def test_a_slow_disk_makes_the_feed_wait_and_a_command_is_next(tmp_path: Path, m
     assert "operator" in daemon.state.ledger.halts
 
 
+def test_a_stop_while_it_drains_leaves_the_rest_to_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The feed is done, the core is not: until done means until all is taken, a stop means now."""
+    config = write_config(tmp_path)
+    p, feed = held(prepared(config, "daemon.inbox_batches_max=64"), 1)
+    disk = SlowJournal(p.journal, monkeypatch)
+
+    async def operate(daemon: Daemon) -> None:
+        await feed.reached[1].wait()
+        disk.free.clear()
+        feed.let_go[1].set()
+        while not daemon.stop_reason:
+            await asyncio.sleep(0.01)
+        assert daemon.stop_reason == "all feeds are done"
+        daemon.stop("SIGTERM")
+        disk.free.set()
+
+    play(p, operate)
+    assert bodies_of(journal_of(config), RunStopped) == [RunStopped("SIGTERM")]
+    assert rows_of(journal_of(config)) < ROWS
+    play_config(config)
+    assert rows_of(journal_of(config)) == ROWS
+
+
 def test_who_stops_waiting_for_a_command_does_not_stop_the_daemon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

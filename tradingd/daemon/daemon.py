@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, aclosing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -27,6 +26,7 @@ from tradingd.core.settings import encode_settings
 from tradingd.core.snapshot import encode_snapshot
 from tradingd.daemon.failure import failed_commit
 from tradingd.daemon.inbox import Inbox, InboxClosed, Taken, rows_of
+from tradingd.daemon.job import Job
 from tradingd.daemon.portion import Portion
 from tradingd.daemon.prepare import Prepared, run_started
 from tradingd.daemon.tasks import end_all, only_error
@@ -45,15 +45,6 @@ COMMITS_WAITING_MAX = 4
 HOUSEKEEPING_S = 0.25
 EXIT_OUTSIDE_FAILED = 3
 EXIT_CORE_FAILED = 70
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A commit on its way to the disk, and who waits to hear the seq of what they said."""
-
-    commit: Commit
-    waiting: Sequence[tuple[int, asyncio.Future[int]]] = ()
-    is_last: bool = False  # the core failed: the process ends once this is durable
 
 
 class Daemon:
@@ -79,6 +70,7 @@ class Daemon:
         self._watermark = prepared.journal.last_seq
         self._tails = Publisher()
         self._phase: Phase = "starting"
+        self._feeds_may_start = asyncio.Event()
         self._feeds_done = False
         self._core_failed = False
         self.counts: Counter[str] = Counter()  # durable events of this run by type
@@ -110,6 +102,7 @@ class Daemon:
         writer = tasks.create_task(self._write(), name="journal")
         house = tasks.create_task(self._keep_house(), name="housekeeping")
         self._phase = "running"
+        self._let_feeds_start()
         ready()
         await self._until_stopped(feeds)
         self._phase = "stopping"
@@ -151,7 +144,15 @@ class Daemon:
 
     # --- feeds and core -----------------------------------------------------------------------------------------------
 
+    def _let_feeds_start(self) -> None:
+        """After a failure of the core only when a human says so, or it would fail again and again."""
+        if (failure := self.state.ledger.halts.get("core_failed")) is None:
+            self._feeds_may_start.set()
+        else:
+            log.critical("halted by core_failed: %s; feeds wait for `tradingd resume` or `flatten`", failure.text)
+
     async def _feed(self, feed: Feed) -> None:
+        await self._feeds_may_start.wait()
         resume_after = self.state.ledger.cursors.get(feed.name, 0)
         async with aclosing(feed.batches(resume_after)) as batches:
             async for items in batches:
@@ -288,6 +289,8 @@ class Daemon:
         seq = await recorded
         if command is Command.STOP:
             self.stop(f"{actor}: {reason}" if reason else actor)
+        if command in (Command.RESUME, Command.FLATTEN):
+            self._feeds_may_start.set()
         return seq
 
 
