@@ -9,6 +9,7 @@ import typer
 from . import frame
 from .options import AsJson, Overrides
 from .output import answer, counted, frame_lines, note
+from .reading import opened
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,9 +55,8 @@ def bars(
 
 def _recorded(journal: Path) -> "pl.DataFrame":
     from tradingd.audit.bars import recorded_bars
-    from tradingd.journal.reader import JournalReader
 
-    with JournalReader.open(journal) as reader:
+    with opened(journal) as reader:
         return recorded_bars(reader)
 
 

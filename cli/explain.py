@@ -6,6 +6,7 @@ import typer
 
 from .options import AsJson, JournalArgument
 from .output import answer, table
+from .reading import opened
 
 
 def explain(
@@ -21,9 +22,8 @@ def explain(
     """
     from tradingd.audit.explain import explain as explained
     from tradingd.audit.points import parse_position
-    from tradingd.journal.reader import JournalReader
 
-    with JournalReader.open(journal) as reader:
+    with opened(journal) as reader:
         found = explained(reader, parse_position(position))
     rows = table((step.link, step.position, step.type, step.text) for step in found.chain)
     answer(found, [f"{found.position}: {found.answer}", *(f"  {row}" for row in rows)], as_json)

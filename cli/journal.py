@@ -1,6 +1,5 @@
 """trade journal: what is in a journal, its newest events, and SQL over it."""
 
-import sys
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 from . import frame
 from .options import AsJson, JournalArgument
 from .output import answer, counted, frame_lines, table
+from .reading import opened
 
 if TYPE_CHECKING:
     from tradingd.audit.listing import Listing
@@ -36,9 +36,8 @@ def list_content(journal: JournalArgument, as_json: AsJson = False) -> None:
     Example: trade journal ls journal/demo
     """
     from tradingd.audit.listing import listing
-    from tradingd.journal.reader import JournalReader
 
-    with JournalReader.open(journal) as reader:
+    with opened(journal) as reader:
         found = listing(reader)
     answer(found, _listing_lines(found), as_json)
 
@@ -64,10 +63,8 @@ def tail(
 
     if follow and as_json:
         raise frame.UsageError("--json is one object, --follow has no end; choose (tradingd tail --json has lines)")
-    found, live = _newest(journal, count, types or [], START)
-    if live:
-        print(f"in use, so sealed segments only; the daemon itself: tradingd tail -j {journal}", file=sys.stderr)
-    answer({"live": live, "events": found}, _event_lines(found), as_json)
+    found = _newest(journal, count, types or [], START)
+    answer({"events": found}, _event_lines(found), as_json)
     if follow:
         _follow(journal, types or [], found)
 
@@ -87,10 +84,9 @@ def sql(
 
     Example: trade journal sql journal/demo "SELECT rule, count(*) FROM order_refused GROUP BY rule"
     """
-    from tradingd.journal.reader import JournalReader
     from tradingd.journal.sql import SqlLimits
 
-    with JournalReader.open(journal) as reader:
+    with opened(journal) as reader:
         found = reader.sql(query, SqlLimits(memory_mb=memory_mb, timeout_s=timeout_s))
     if form is Format.CSV and not as_json:
         print(found.write_csv(), end="")
@@ -102,23 +98,24 @@ def sql(
 # --- following --------------------------------------------------------------------------------------------------------
 
 
-def _newest(journal: Path, count: int, types: list[str], after: "Position") -> "tuple[list[Line], bool]":
-    """The lines, and whether the journal is in use. An open reader would keep a daemon from starting."""
+def _newest(journal: Path, count: int, types: list[str], after: "Position") -> "list[Line]":
     from tradingd.audit.newest import newest_events
-    from tradingd.journal.reader import JournalReader
 
-    with JournalReader.open(journal) as reader:
-        return newest_events(reader, count, after=after, types=types), reader.is_live
+    with opened(journal) as reader:
+        return newest_events(reader, count, after=after, types=types)
 
 
 def _follow(journal: Path, types: list[str], shown: "list[Line]") -> None:
-    from tradingd.audit.newest import START, position_of
+    """Opened each time anew: an open reader would keep a daemon from starting."""
+    from tradingd.audit.newest import START, newest_events, position_of
+    from tradingd.journal.reader import JournalReader
 
     at = position_of(shown[-1]) if shown else START
     try:
         while True:
             time.sleep(FOLLOW_S)
-            lines, _ = _newest(journal, FOLLOWED_MAX, types, at)
+            with JournalReader.open(journal) as reader:
+                lines = newest_events(reader, FOLLOWED_MAX, after=at, types=types)
             print(*_event_lines(lines), sep="\n", end="\n" if lines else "", flush=True)
             at = position_of(lines[-1]) if lines else at
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ import typer
 from . import frame
 from .options import AsJson, JournalArgument, Overrides
 from .output import Mood, answer, counted, styled, table
+from .reading import opened
 
 if TYPE_CHECKING:
     from tradingd.audit.replay import Found, OtherCode, Replay
@@ -50,9 +51,8 @@ def replay(
 
 def _replay(journal: Path, verify: bool, as_json: bool) -> None:
     from tradingd.audit.replay import replay as replayed
-    from tradingd.journal.reader import JournalReader
 
-    with JournalReader.open(journal) as reader:
+    with opened(journal) as reader:
         found = replayed(reader, verify=verify, say=_progress(reader.last_seq))
     answer(found, _lines(journal, found), as_json)
     if found.identical is False:
@@ -61,9 +61,8 @@ def _replay(journal: Path, verify: bool, as_json: bool) -> None:
 
 def _what_if(journal: Path, config: Path | None, overrides: list[str], first: int, as_json: bool) -> None:
     from tradingd.audit import what_if
-    from tradingd.journal.reader import JournalReader
 
-    with JournalReader.open(journal) as reader:
+    with opened(journal) as reader:
         if config:
             alternative = what_if.from_config(reader, config, overrides)
         else:
@@ -89,7 +88,7 @@ def _progress(last_seq: int) -> Callable[[int], None]:
 
 
 def _lines(journal: Path, found: "Replay") -> list[str]:
-    return [*_verdict(journal, found), *_code(found.other_code), *_live(found.live), *_figures(found)]
+    return [*_verdict(journal, found), *_code(found.other_code), *_figures(found)]
 
 
 def _verdict(journal: Path, found: "Replay") -> list[str]:
@@ -122,10 +121,6 @@ def _code(other: "list[OtherCode]") -> list[str]:
     return [note, "      a difference may be the code's; `trade verify` says whether the journal was changed"]
 
 
-def _live(live: bool) -> list[str]:
-    return ["note: the journal is in use, so only its sealed segments were read"] if live else []
-
-
 def _figures(found: "Replay") -> list[str]:
     rate = found.summary.inputs / found.seconds if found.seconds else 0.0
     executed = f"{counted(found.summary.inputs, 'input')} in {found.seconds:.1f} s ({rate:,.0f}/s)"
@@ -146,7 +141,6 @@ def _side_by_side(found: "WhatIf") -> list[str]:
     cells = ((name, was.get(name, "0"), would_be.get(name, "0")) for name in dict.fromkeys([*was, *would_be]))
     return [
         "both sides are simulated from the recorded inputs, also the one with the recorded config",
-        *_live(found.live),
         *table([("", "recorded config", "what if"), *cells]),
         *_differing(found),
     ]

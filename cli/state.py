@@ -8,6 +8,7 @@ import typer
 from . import frame
 from .options import AsJson, JournalArgument
 from .output import Mood, answer, counted, note, styled, table
+from .reading import opened
 
 if TYPE_CHECKING:
     from tradingd.audit.states import Rebuilt
@@ -69,9 +70,8 @@ def diff(
 def _at(journal: Path, point: str | None) -> "Rebuilt":
     from tradingd.audit.points import seq_at
     from tradingd.audit.states import state_at
-    from tradingd.journal.reader import JournalReader
 
-    with JournalReader.open(journal) as reader:
+    with opened(journal) as reader:
         rebuilt = state_at(reader, seq_at(reader, point))
     note(f"{journal}: executed seq {rebuilt.from_seq} to {rebuilt.state.seq}")
     return rebuilt

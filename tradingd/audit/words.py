@@ -232,6 +232,6 @@ def _level(price: float | None, size: float | None) -> str:
 
 def bar_in_words(row: Row, names: Names) -> str:
     prices = " ".join(number(row[name]) for name in ("open", "high", "low", "close"))
-    traded = f", {row['trades']} ticks, volume {number(row['volume'])}"
+    traded = f", {row['trades']} {'tick' if row['trades'] == 1 else 'ticks'}, volume {number(row['volume'])}"
     which = f"{TIMEFRAMES[row['timeframe']]} bar of {names.instrument(row['instrument'])}"
     return f"{which} from {time_text(row['ts_open_ns'])}: {prices}{traded}"
