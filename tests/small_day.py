@@ -20,6 +20,7 @@ from tradingd.feeds.contract import Feed, Item
 from tradingd.journal.reader import JournalReader
 from tradingd.rerun import Rerun
 
+ROOT = Path(__file__).resolve().parent.parent
 ROWS = 4000
 CONFIG = """
 name = "small"
