@@ -44,3 +44,8 @@ def grid_of(step: float) -> Grid:
     """The grid of a tick or lot size: 0.01 means exactly one hundredth."""
     numerator, denominator = Decimal(repr(step)).as_integer_ratio()
     return Grid(numerator, denominator)
+
+
+def money_text(units: int, units_per_one: int) -> str:
+    """Whole units of money as decimal text, without needless zeros: 98250000 of 1000000 is "98.25"."""
+    return f"{(Decimal(units) / units_per_one).normalize():f}"

@@ -100,8 +100,8 @@ def fold(ledger: Ledger, settings: CoreSettings, commit: Commit) -> None:
 class Rerun:
     """Takes recorded commits in order and gives what the core makes of their inputs today.
 
-    history    for runs that were warmed up with earlier inputs
-    settings   what to run with instead of the recorded settings (what-if)
+    history   recorded commits, for runs that were warmed up with earlier inputs
+    state     to go on from, a snapshot's for one
     """
 
     def __init__(self, history: History, state: State | None = None) -> None:

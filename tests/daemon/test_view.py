@@ -9,8 +9,8 @@ import pytest
 from small_day import play_config, write_config
 
 from tradingd.daemon.logs import JsonFormatter, set_up_logs
-from tradingd.daemon.view import money
 from tradingd.events import FeedState
+from tradingd.grid import money_text
 
 
 def test_the_status_of_a_run_that_is_over(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_the_status_of_a_run_that_is_over(tmp_path: Path) -> None:
     # money adds up: equity is the balance and what the positions are worth above their cost
     (account,) = status.accounts
     assert account.currency == "USD"
-    assert account.balance == money(daemon.state.ledger.accounts["USD"].balance, 1_000_000)
+    assert account.balance == money_text(daemon.state.ledger.accounts["USD"].balance, 1_000_000)
     unrealized = sum(float(position.unrealized) for position in status.positions)
     assert float(account.equity) == pytest.approx(float(account.balance) + unrealized, abs=1e-5)
     # a position is in units of the instrument, at a price that was there
@@ -40,7 +40,7 @@ def test_the_status_of_a_run_that_is_over(tmp_path: Path) -> None:
     [(0, 1, "0"), (150, 100, "1.5"), (-1, 1_000_000, "-0.000001"), (10**18, 10**6, "1000000000000"), (5, 1, "5")],
 )
 def test_money_is_plain_decimal_text(units: int, per_one: int, text: str) -> None:
-    assert money(units, per_one) == text
+    assert money_text(units, per_one) == text
 
 
 def record(message: str, **extra: object) -> logging.LogRecord:

@@ -1,7 +1,6 @@
 """The runs of a journal, and the names and units that make its events readable."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 
 import msgspec
@@ -10,6 +9,7 @@ from tradingd.audit.errors import AuditError
 from tradingd.commit import Commit
 from tradingd.core.settings import CoreSettings, decode_settings
 from tradingd.events import RunStarted
+from tradingd.grid import money_text
 from tradingd.journal.reader import JournalReader
 
 ASK = "`trade verify` says whether it was changed"
@@ -42,10 +42,6 @@ class Names:
 
     def instrument_money(self, units: int, index: int) -> str:
         return self.money(units, self.settings.instruments[index].currency)
-
-
-def money_text(units: int, units_per_one: int) -> str:
-    return f"{Decimal(units) / units_per_one:f}"
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
-from tradingd.audit.runs import Names, money_text
+from tradingd.audit.runs import Names
 from tradingd.audit.words import in_words
 from tradingd.commit import Commit
 from tradingd.core.state import State
 from tradingd.events import AnyBody, Event, Halted, OrderFilled, OrderRefused, PositionChanged
+from tradingd.grid import money_text
 
 
 class Traded(Struct):

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 
 from tradingd.audit.points import time_text
-from tradingd.audit.runs import Names, money_text
+from tradingd.audit.runs import Names
 from tradingd.audit.tally import Money, accounts
 from tradingd.audit.words import in_words
 from tradingd.columns import TIMEFRAMES
@@ -17,7 +17,7 @@ from tradingd.core.memory import Memory, Records
 from tradingd.core.snapshot import state_digest
 from tradingd.core.state import State
 from tradingd.events import Decision, Signal
-from tradingd.grid import grid_of
+from tradingd.grid import grid_of, money_text
 from tradingd.kernels.market import Market
 from tradingd.reducers.ledger import Order
 from tradingd.strategies.contract import CompiledInstance, PythonInstance

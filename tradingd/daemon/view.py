@@ -3,14 +3,13 @@
 import math
 import os
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Literal
 
 from tradingd.api.messages import AccountView, FeedView, PositionView, Status
 from tradingd.core.state import State
 from tradingd.daemon.prepare import Prepared
 from tradingd.events import FeedStatus, OrdStatus
-from tradingd.grid import grid_of
+from tradingd.grid import grid_of, money_text
 from tradingd.risk.context import RiskContext, value_units
 
 Phase = Literal["starting", "running", "halted", "stopping"]
@@ -47,8 +46,8 @@ def _account(context: RiskContext, currency: str) -> AccountView:
     account = context.ledger.accounts[currency]
     return AccountView(
         currency,
-        money(account.balance, account.units_per_one),
-        money(context.equity(currency), account.units_per_one),
+        money_text(account.balance, account.units_per_one),
+        money_text(context.equity(currency), account.units_per_one),
     )
 
 
@@ -59,9 +58,4 @@ def _position(context: RiskContext, index: int) -> PositionView:
     mark = context.mark(index)
     value = value_units(context.ledger, instrument, position.lots, mark) if not math.isnan(mark) else position.cost
     average = position.cost / units / quantity / instrument.multiplier
-    return PositionView(instrument.id, quantity, average, money(value - position.cost, units))
-
-
-def money(units: int, units_per_one: int) -> str:
-    """Whole units as decimal text."""
-    return f"{Decimal(units) / units_per_one:f}"
+    return PositionView(instrument.id, quantity, average, money_text(value - position.cost, units))
