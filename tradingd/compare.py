@@ -59,9 +59,9 @@ def _bars_differ(recorded: Commit, derived: Commit) -> Difference | None:
         at = size
     else:
         return None
-    was, is_now = (rows.rows[at].item() if at < len(rows) else None for rows in (a, b))
-    where = a if at < len(a) else b
-    seq, n = int(where.seq[at]), int(where.n[at])
-    return Difference(
-        seq, n, f"at ({seq}, {n}) the journal has the bar {was}, re-execution gives {is_now}", was, is_now
-    )
+    places = [(int(rows.seq[at]), int(rows.n[at])) if at < len(rows) else None for rows in (a, b)]
+    seq, n = min(place for place in places if place is not None)
+    sides = zip((a, b), places, strict=True)
+    was, is_now = (rows.rows[at].item() if place == (seq, n) else None for rows, place in sides)
+    text = f"at ({seq}, {n}) the journal has the bar {was}, re-execution gives {is_now}"
+    return Difference(seq, n, text, was, is_now)
