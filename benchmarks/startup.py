@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -36,11 +37,12 @@ def run(*words: str, cache: Path | None = None) -> tuple[float, int]:
     return seconds, usage.ru_maxrss // 1024
 
 
-def ready_s(journal: Path, cache: Path | None = None) -> float:
+def ready_s(journal: Path, cache: Path | None = None, settings: Sequence[str] = ()) -> float:
     """Seconds from the start of the process until it answers that it runs."""
     environment = os.environ | ({"TRADINGD_CACHE_DIR": str(cache)} if cache else {})
     start = time.perf_counter()
-    words = (BIN / "tradingd", "start", "-c", CONFIGS / "demo.toml", "-j", journal, "--set", "feeds.market.speed=0.001")
+    words = [BIN / "tradingd", "start", "-c", CONFIGS / "demo.toml", "-j", journal, "--set", "feeds.market.speed=0.001"]
+    words += [word for setting in settings for word in ("--set", setting)]
     process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not runs(journal / "control.sock"):
         time.sleep(0.01)
@@ -74,29 +76,20 @@ def main() -> None:
 
 def long_run(here: Path, ticks: int) -> None:
     journal = here / "long"
-    words = (
-        "--set",
-        "feeds.market.pace='max'",
-        "--set",
-        "bars.timeframes=['1m']",
-        "--set",
-        f"feeds.market.ticks_per_s={ticks / 23_400}",
-    )
+    rate, bars = f"feeds.market.ticks_per_s={ticks / 23_400}", "bars.timeframes=['1m']"
+    settings = ("feeds.market.pace='max'", rate, bars, f"journal.roll_rows={ticks // 2}")
+    words = [word for setting in settings for word in ("--set", setting)]
     start = (str(BIN / "tradingd"), "start", "-c", str(CONFIGS / "demo.toml"), "-j", str(journal), "--until-done")
-    seconds, peak = run(*start, *words, "--set", f"journal.roll_rows={ticks // 2}")
+    seconds, peak = run(*start, *words)
     print(f"{ticks} simulated ticks: {ticks / seconds / 1e6:.2f} M ticks/s with start and stop, peak memory {peak} MiB")
-    seconds, peak = run(*start, *words)
-    print(f"start after that and stop again: {seconds:.2f} s, peak memory {peak} MiB")
-    snapshots = sorted((journal / "snapshots").glob("*.snap"))
-    for snapshot in snapshots:
+    print(f"ready after that: {ready_s(journal, settings=(rate, bars)):.2f} s")
+    for snapshot in (journal / "snapshots").glob("*.snap"):
         snapshot.unlink()
-    seconds, peak = run(*start, *words)
-    print(f"the same without snapshots, every tick re-executed: {seconds:.2f} s, peak memory {peak} MiB")
+    print(f"ready without a snapshot, every tick re-executed: {ready_s(journal, settings=(rate, bars)):.2f} s")
     with JournalReader.open(journal) as reader:
         for segment in reader.segments():
             if segment.manifest is not None:
-                rows = segment.manifest.rows["ticks"]
-                size = segment.file_bytes / rows
+                size = segment.file_bytes / segment.manifest.rows["ticks"]
                 print(f"sealed segment {segment.number}: {size:.1f} bytes per tick, bars and facts included")
     print(f"DuckDB {duckdb.__version__}")
 

@@ -24,7 +24,7 @@ timeframe = "1m"
 allocation = 0.1
 
 [risk]
-max_notional = 40_000.0
+max_notional = 26_000.0
 """
 
 

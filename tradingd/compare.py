@@ -6,7 +6,7 @@ from itertools import zip_longest
 import numpy as np
 
 from tradingd.commit import Commit
-from tradingd.events import Event
+from tradingd.events import INPUTS, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,18 @@ class Difference:
 
 def first_difference(recorded: Commit, derived: Commit) -> Difference | None:
     """The first position at which two commits of the same inputs differ, or None."""
-    found = [d for d in (_events_differ(recorded, derived), _bars_differ(recorded, derived)) if d is not None]
+    ways = (_misplaced(recorded), _events_differ(recorded, derived), _bars_differ(recorded, derived))
+    found = [difference for difference in ways if difference is not None]
     return min(found, key=lambda d: (d.seq, d.n)) if found else None
+
+
+def _misplaced(recorded: Commit) -> Difference | None:
+    """A fact that stands as an input, or the other way round: re-execution would believe it."""
+    for event in recorded.events:
+        if isinstance(event.body, INPUTS) != (event.n == 0):
+            text = f"at ({event.seq}, {event.n}) the journal has {_brief(event)}, which can not stand there"
+            return Difference(event.seq, event.n, text, event, None)
+    return None
 
 
 def _events_differ(recorded: Commit, derived: Commit) -> Difference | None:

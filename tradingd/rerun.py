@@ -4,10 +4,11 @@ import hashlib
 import platform
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from tradingd.commit import Commit
+from tradingd.commit import BarRows, Commit
 from tradingd.core.advance import Item, advance
 from tradingd.core.memory import Library, Loaded
 from tradingd.core.settings import CoreSettings, decode_settings
@@ -134,7 +135,9 @@ class Rerun:
     def _skip(self, state: State, recorded: Commit) -> Commit:
         fold(state.ledger, state.settings, recorded)
         state.seq = recorded.last_seq
-        return recorded
+        # what such a commit may hold: its inputs, and as its only fact the failure
+        events = (*(event for event in recorded.events if event.n == 0), recorded.events[-1])
+        return replace(recorded, events=events, bars=BarRows.empty())
 
 
 def past(history: History, first_seq: int, last_seq: int) -> Iterator[list[Item]]:

@@ -57,7 +57,7 @@ def test_a_fill_of_a_stop_goes_over_the_order_that_it_protects(reader: JournalRe
 
 def test_a_refusal_names_the_rule_and_its_numbers(reader: JournalReader) -> None:
     found = explain(reader, first_of(reader, OrderRefused))
-    assert "the rule max_notional refused the order; the limit is 40000, it would have been" in found.answer
+    assert "the rule max_notional refused the order; the limit is 26000, it would have been" in found.answer
     kinds = types(found)
     assert kinds.index("Decision") < kinds.index("Signal") < kinds.index("Bar")
 
@@ -70,7 +70,7 @@ def test_a_decision_says_what_became_of_it(reader: JournalReader) -> None:
 
 
 def decisions(reader: JournalReader) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = reader.sql("SELECT seq, n FROM decision ORDER BY seq, n LIMIT 12").rows()
+    found: list[tuple[int, int]] = reader.sql("SELECT seq, n FROM decision ORDER BY seq, n LIMIT 60").rows()
     return found
 
 

@@ -174,7 +174,7 @@ def test_explain_walks_from_a_fill_to_the_tick(day: Path, run: Run) -> None:
 
 def test_explain_names_the_rule_of_a_refusal(day: Path, run: Run) -> None:
     ran = run("trade", "explain", day, first(day, "OrderRefused"))
-    assert (ran.code, "the rule max_notional refused the order; the limit is 40000" in ran.out) == (0, True)
+    assert (ran.code, "the rule max_notional refused the order; the limit is 26000" in ran.out) == (0, True)
 
 
 @pytest.mark.parametrize("position", ["1.77", "999999", "nine"])
@@ -311,7 +311,7 @@ def test_the_demo_trades_refuses_and_proves_it(tmp_path: Path, run: Run, monkeyp
     assert ran.code == 0, ran.err
     for part in (
         "SIM:ALFA",
-        "by max_notional",
+        "by max_quantity",
         "halted",
         "verified  every digest fits",
         "replayed  the same decisions",

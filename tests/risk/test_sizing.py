@@ -101,7 +101,7 @@ def test_on_target_nothing_is_ordered(context: World) -> None:
     assert order_for(context(position={0: 5000}), decision(0.5)) is None
 
 
-@pytest.mark.parametrize(("target", "bracket"), [(0.1, False), (0.0, False), (-0.1, True), (0.5, True)])
+@pytest.mark.parametrize(("target", "bracket"), [(0.1, False), (0.0, False), (-0.1, False), (0.5, True)])
 def test_only_what_opens_has_a_bracket(context: World, target: float, bracket: bool) -> None:
     made = order_for(context(position={0: 2000}), decision(target, stop=95.0))
     assert made is not None and (made.stop_loss is not None) is bracket

@@ -56,7 +56,7 @@ def _union(value: object, members: tuple[Any, ...], path: str) -> list[Problem]:
     tag_field = structs[0].__struct_config__.tag_field
     by_tag = {member.__struct_config__.tag: member for member in structs}
     tag = value.get(tag_field)
-    if tag in by_tag:
+    if isinstance(tag, str) and tag in by_tag:
         return _struct(value, by_tag[tag], path)
     text = "missing" if tag is None else f'unknown {tag_field} "{tag}"'
     return [Problem(join(path, tag_field), text + suggestion(str(tag), by_tag))]

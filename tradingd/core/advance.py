@@ -15,7 +15,7 @@ from tradingd.core import execution, signals
 from tradingd.core.state import State
 from tradingd.core.turn import Turn
 from tradingd.core.watch import watch
-from tradingd.events import AnyBody, Command, Input, OperatorCommand, RunStarted
+from tradingd.events import AnyBody, Command, Input, OperatorCommand, Resumption, RunStarted
 from tradingd.kernels import scan as k
 
 Item = TickBatch | Input
@@ -48,7 +48,10 @@ def _advance_input(turn: Turn, item: Input) -> None:
     turn.note(item.body)
     if first and isinstance(item.body, RunStarted):
         execution.open_books(turn)
+    if isinstance(item.body, RunStarted) and item.body.resumed is Resumption.WARMED and not turn.state.warming:
+        signals.on_warmed(turn)
     _ON_INPUT.get(type(item.body), _nothing_more)(turn, item.body)
+    execution.heed_anomaly(turn)
 
 
 def _moment(core_ns: int) -> TickBatch:
@@ -61,6 +64,7 @@ def _scan_all(turn: Turn, batch: TickBatch) -> None:
     while (reason := _scan(turn, batch)) != k.DONE:
         turn.stopped()
         _ON_STOP[reason](turn, batch)
+        execution.heed_anomaly(turn)
         turn.go_on()
     turn.stopped()
 

@@ -21,8 +21,12 @@ from tradingd.events import (
     OrderRefused,
     OrderRequested,
     OrdStatus,
+    OrdType,
     Resumed,
+    Side,
+    TimeInForce,
 )
+from tradingd.grid import grid_of
 from tradingd.reducers.ledger import Order
 from tradingd.reducers.post import post
 from tradingd.risk import monitor
@@ -34,6 +38,7 @@ from tradingd.simulation import venue
 from tradingd.simulation.state import Tick
 
 FLATTEN = "flatten"
+MS_NS = 1_000_000
 
 # --- wishes -----------------------------------------------------------------------------------------------------------
 
@@ -46,18 +51,18 @@ def follow(turn: Turn, decision: Decision, before: Decision | None) -> None:
 
 
 def _trade(turn: Turn, decision: Decision) -> None:
-    """One order to the target, once nothing works towards an older one. If a turn to the other side is refused, the
-    position is closed at least."""
+    """The next order to the target, once nothing works towards an older one. A turn to the other side closes first,
+    and waits for that before it opens."""
     working = _take_back(turn, decision.instrument)
     turn.memory.instruments["waiting"][decision.instrument] = working
     if working:
         return
     context = turn.state.risk_context()
     order = order_for(context, decision)
-    if order is None or request(turn, order):
+    if order is None or not request(turn, order):
         return
-    if decision.target * context.ledger.lots(decision.instrument) <= 0:
-        _request_all(turn, monitor.closing_orders(context, decision.instrument, "decision"))
+    turns = decision.target * context.ledger.lots(decision.instrument) < 0
+    turn.memory.instruments["waiting"][decision.instrument] = turns
 
 
 def _take_back(turn: Turn, instrument: int) -> bool:
@@ -97,12 +102,35 @@ def _move_protection(turn: Turn, decision: Decision) -> None:
             _replace(turn, cl_ord_id, order, msgspec.structs.replace(leg, stop_px=decision.stop))
         if leg.reason == TAKE_PROFIT and decision.take_profit not in (None, leg.price):
             _replace(turn, cl_ord_id, order, msgspec.structs.replace(leg, price=decision.take_profit))
+    _add_protection(turn, decision)
+
+
+def _add_protection(turn: Turn, decision: Decision) -> None:
+    """A position that a decision gives a stop or take profit only later, or whose order was refused, gets it now."""
+    ledger, index = turn.state.ledger, decision.instrument
+    lots = ledger.lots(index)
+    if lots * decision.target <= 0 or any(on_the_way(ledger, index)):
+        return
+    placed = {o.request.reason: None for o in ledger.orders.values() if o.request.instrument == index}
+    lot_size = turn.state.settings.instruments[index].lot_size
+    entry = OrderRequested(
+        cl_ord_id=turn.next_id(),  # the parent that both legs share is the first leg's own id
+        instrument=index,
+        side=Side.BUY if lots > 0 else Side.SELL,
+        quantity=grid_of(lot_size).value(abs(lots)),
+        ord_type=OrdType.MARKET,
+        time_in_force=TimeInForce.GTC,
+        stop_loss=None if STOP_LOSS in placed else decision.stop,
+        take_profit=None if TAKE_PROFIT in placed else decision.take_profit,
+    )
+    _protect(turn, entry)
 
 
 def _replace(turn: Turn, cl_ord_id: str, order: Order, new: OrderRequested) -> None:
-    """The new order first, so that the position is never without: both reduce only, and share a parent."""
+    """The new order first, and the old one is not gone before it is there: both reduce only, and share a parent."""
     if request(turn, msgspec.structs.replace(new, quantity=order.request.quantity)):
-        cancel(turn, CancelRequested(cl_ord_id, "replaced"))
+        slower = max(turn.memory.terms.settings.latency_ms, turn.memory.terms.settings.cancel_latency_ms)
+        cancel(turn, CancelRequested(cl_ord_id, "replaced"), latency_ns=round(slower * MS_NS))
 
 
 def request(turn: Turn, order: OrderRequested, *, latency_ns: int | None = None) -> bool:
@@ -122,9 +150,15 @@ def _request_all(turn: Turn, orders: Iterable[OrderRequested]) -> None:
         request(turn, order)
 
 
-def cancel(turn: Turn, wish: CancelRequested) -> None:
+def cancel(turn: Turn, wish: CancelRequested, *, latency_ns: int | None = None) -> None:
     turn.emit(wish)
-    venue.cancel(turn.memory.venue, turn.memory.terms, wish.cl_ord_id, turn.now_ns)
+    venue.cancel(turn.memory.venue, turn.memory.terms, wish.cl_ord_id, turn.now_ns, latency_ns=latency_ns)
+
+
+def take_back(turn: Turn, reason: str) -> None:
+    """Cancels every open order that could add exposure."""
+    for wish in cancels(turn.state.ledger, reason):
+        cancel(turn, wish)
 
 
 # --- what the operator says -------------------------------------------------------------------------------------------
@@ -149,8 +183,15 @@ def flatten(turn: Turn, command: OperatorCommand) -> None:
 
 def _halt(turn: Turn, halted: Halted) -> None:
     turn.emit(halted)
-    for wish in cancels(turn.state.ledger, halted.rule):
-        cancel(turn, wish)
+    take_back(turn, halted.rule)
+
+
+def heed_anomaly(turn: Turn) -> None:
+    """What could add exposure is taken back when something happened that can not happen."""
+    if turn.has_anomaly:
+        turn.has_anomaly = False
+        take_back(turn, "anomaly")
+        watch(turn.state)
 
 
 def open_books(turn: Turn) -> None:
@@ -177,6 +218,7 @@ def on_tick(turn: Turn, batch: TickBatch, row: int) -> None:
     index = int(batch.instrument[row])
     if bodies := venue.on_tick(m.venue, m.terms, index, tick, m.market, turn.now_ns):
         _report(turn, bodies)
+        _watch_losses(turn)
         watch(turn.state)
     else:
         watch_orders(turn.state, index)
@@ -193,9 +235,9 @@ def _watch_losses(turn: Turn) -> None:
         return
     context = turn.state.risk_context()
     _note_peaks(turn)
-    monitor.roll(context)
     for halted in monitor.breaches(context):
         _halt(turn, halted)
+    monitor.roll(context)
     _request_all(turn, monitor.liquidation_orders(context))
 
 
@@ -222,7 +264,8 @@ def _fill(turn: Turn, fill: OrderFilled) -> None:
     ledger = turn.state.ledger
     order = ledger.orders.get(fill.cl_ord_id)
     before = ledger.lots(fill.instrument) * fill.side.sign
-    turn.emit(fill)
+    if not turn.emit(fill):
+        return
     for fact in post(ledger, turn.state.settings.instruments, fill):
         turn.emit(fact)
     opens = ledger.lots(fill.instrument) * fill.side.sign > 0 and (before <= 0 or fill.cum_qty == fill.last_qty)

@@ -4,7 +4,7 @@ All of it can be rebuilt by re-executing recorded inputs; a snapshot only saves 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
 
@@ -43,12 +43,17 @@ class Slot:
 class Scratch:
     """Output room of the scan; drained before `advance` returns, so it is no state."""
 
-    bars: BarArray = field(default_factory=lambda: np.zeros(BAR_ROOM, BAR))
-    bar_seq: I64 = field(default_factory=lambda: np.zeros(BAR_ROOM, np.int64))
-    bar_n: I64 = field(default_factory=lambda: np.zeros(BAR_ROOM, np.int64))
-    late: I64 = field(
-        default_factory=lambda: np.zeros((LATE_ROOM, 5), np.int64)
-    )  # seq, n, core_ns, instrument, closed_ns
+    bars: BarArray
+    bar_seq: I64
+    bar_n: I64
+    late: I64  # (rows, 5): seq, n, core_ns, instrument, closed_ns
+
+
+def scratch_for(instruments: int) -> Scratch:
+    """Room for twice the bars that one row can close, and more."""
+    room = max(BAR_ROOM, 2 * len(TIMEFRAMES) * (instruments + 1))
+    seq, n = np.zeros(room, np.int64), np.zeros(room, np.int64)
+    return Scratch(np.zeros(room, BAR), seq, n, np.zeros((LATE_ROOM, 5), np.int64))
 
 
 @dataclass(slots=True)
@@ -112,7 +117,7 @@ def build_memory(settings: CoreSettings, library: Library, venue: VenueState, ri
         zone_from_ns=zone_from,
         zone_offset_s=zone_offset,
         table=table,
-        scratch=Scratch(),
+        scratch=scratch_for(len(instruments)),
     )
 
 

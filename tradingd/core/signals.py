@@ -31,6 +31,14 @@ def on_changed(turn: Turn) -> None:
     watch(turn.state)
 
 
+def on_warmed(turn: Turn) -> None:
+    """After a start with other settings: what no strategy decides on any more is closed."""
+    for instrument, decision in list(turn.state.ledger.decisions.items()):
+        if decision.target != 0.0 and not _votes(turn, instrument):
+            _decide(turn, instrument)
+    watch(turn.state)
+
+
 def _step_python(turn: Turn, slot: int) -> bool:
     """Runs a Python strategy on its newest bar; True where what it wants has changed."""
     m = turn.memory
@@ -80,7 +88,11 @@ def _decide(turn: Turn, instrument: int) -> None:
     """Combines the signals of an instrument; a decision that says something new is journalled and acted on."""
     state = turn.state
     before = state.ledger.decisions.get(instrument)
-    decision = combine(instrument, _votes(turn, instrument), state.settings.combine)
+    votes = _votes(turn, instrument)
+    if votes:
+        decision = combine(instrument, votes, state.settings.combine)
+    else:
+        decision = Decision(instrument, 0.0, before.price if before else 0.0, (), "no strategy has a say")
     if before is None and decision.target == 0.0:
         return
     if before is None or _differ(before, decision):

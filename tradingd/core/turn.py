@@ -9,7 +9,7 @@ from tradingd.columns import BAR, TickBatch
 from tradingd.commit import BarRows, Commit
 from tradingd.core.memory import Memory
 from tradingd.core.state import State
-from tradingd.events import AnyBody, Event, Input, LateTick
+from tradingd.events import Anomaly, AnyBody, Event, Input, LateTick
 from tradingd.reducers.apply import apply
 
 
@@ -25,6 +25,7 @@ class Turn:
     seq: int = 0
     n: int = 0
     now_ns: int = 0
+    has_anomaly: bool = False
 
     @property
     def memory(self) -> Memory:
@@ -35,20 +36,22 @@ class Turn:
         seq = self.state.seq + 1
         self.events.append(Event(seq, 0, item.ts_event_ns, item.ts_received_ns, item.source, item.body))
 
-    def emit(self, body: AnyBody) -> None:
-        """A fact at the next position of the input in hand."""
+    def emit(self, body: AnyBody) -> bool:
+        """A fact at the next position of the input in hand; False where it can not be."""
         self.n += 1
-        self._record(Event(self.seq, self.n, self.now_ns, self.now_ns, "", body))
+        return self._record(Event(self.seq, self.n, self.now_ns, self.now_ns, "", body))
 
-    def _record(self, event: Event) -> None:
+    def _record(self, event: Event) -> bool:
         self.events.append(event)
-        self.note(event.body)
+        return self.note(event.body)
 
-    def note(self, body: AnyBody) -> None:
+    def note(self, body: AnyBody) -> bool:
         """Folds a body into the ledger; what can not happen becomes a fact that stops new exposure."""
         anomaly = apply(self.state.ledger, self.state.settings.instruments, body, self.now_ns)
+        self.has_anomaly |= isinstance(body, Anomaly)
         if anomaly is not None:
             self.emit(anomaly)
+        return anomaly is None
 
     def next_id(self) -> str:
         """ClOrdID of an order requested as the next fact: derivable again from the journal alone."""

@@ -1,5 +1,6 @@
 """A new run of other code or settings: the ledger is kept, memory is warmed up with recorded inputs."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 from tradingd.core.advance import Item, advance
@@ -9,7 +10,6 @@ from tradingd.core.state import State, initial_state
 from tradingd.core.watch import watch
 from tradingd.events import OrdStatus
 from tradingd.instruments import AccountSettings
-from tradingd.kernels.calls import new_wishes
 from tradingd.reducers.ledger import Ledger, open_ledger
 from tradingd.risk import monitor
 from tradingd.simulation import venue
@@ -28,7 +28,7 @@ def warm_state(settings: CoreSettings, library: Library, ledger: Ledger, past: I
     state.warming = False
     state.ledger = ledger
     open_accounts(ledger, settings.accounts)
-    state.memory.told[:] = new_wishes(len(state.memory.table))["final"]
+    state.memory.told["target"] = math.nan  # equal to nothing, so that every slot tells what it wants at its next bar
     _reopen_venue(state)
     monitor.roll(state.risk_context())
     watch(state)
@@ -48,5 +48,7 @@ def _reopen_venue(state: State) -> None:
     m.venue.trades = state.ledger.fills
     for cl_ord_id, order in state.ledger.orders.items():
         venue.adopt(m.venue, m.terms, order, m.core_ns)
+        if order.status is OrdStatus.PENDING_CANCEL and order.request.reason == "decision":
+            m.instruments["waiting"][order.request.instrument] = 1  # the decision that took it back has to trade yet
         if order.status is OrdStatus.PENDING_CANCEL:
             venue.cancel(m.venue, m.terms, cl_ord_id, m.core_ns)

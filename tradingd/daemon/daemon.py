@@ -240,6 +240,8 @@ class Daemon:
             self.counts[type(event.body).__name__] += 1
             if isinstance(event.body, FeedStatus):
                 self.feed_status[event.body.feed] = event.body
+            if isinstance(event.body, OperatorCommand):
+                self._obey(event.body)
             for notify in commands_of(event.body):
                 log.log(_LEVELS[notify.level], notify.text, extra={"seq": event.seq, "n": event.n})
         self._tails.publish(commit.events)
@@ -286,12 +288,14 @@ class Daemon:
             recorded = await self._inbox.say(OperatorCommand(command, actor, reason), "operator")
         except InboxClosed as error:
             raise CommandRefused("the daemon is stopping") from error
-        seq = await recorded
-        if command is Command.STOP:
-            self.stop(f"{actor}: {reason}" if reason else actor)
-        if command in (Command.RESUME, Command.FLATTEN):
+        return await recorded
+
+    def _obey(self, said: OperatorCommand) -> None:
+        """What a durable command asks of the shell, whether or not who gave it still listens."""
+        if said.command is Command.STOP:
+            self.stop(f"{said.actor}: {said.reason}" if said.reason else said.actor)
+        if said.command in (Command.RESUME, Command.FLATTEN):
             self._feeds_may_start.set()
-        return seq
 
 
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging.CRITICAL}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tradingd.columns import TickBatch
 from tradingd.core.advance import Item
-from tradingd.events import AnyBody
+from tradingd.events import AnyBody, Gap, Input
 
 
 class InboxClosed(Exception):
@@ -85,11 +85,17 @@ class Inbox:
             return taken
 
 
+def _is_gap(item: Item) -> bool:
+    return isinstance(item, Input) and isinstance(item.body, Gap)
+
+
 def cut(items: list[Item], rows: int) -> tuple[list[Item], list[Item]]:
     """The first `rows` rows of items, and the rest."""
     for at, item in enumerate(items):
         if rows <= 0:
-            return items[:at], items[at:]
+            # a gap stays with the row that showed it: a resume tells both or none
+            border = at - 1 if at > 1 and _is_gap(items[at - 1]) else at
+            return items[:border], items[border:]
         if isinstance(item, TickBatch) and len(item) > rows:
             return [*items[:at], item.slice(0, rows)], [item.slice(rows, len(item)), *items[at + 1 :]]
         rows -= rows_of([item])

@@ -231,7 +231,8 @@ class Journal:
         if not self._usable:
             raise JournalFailed("a failed journal is not closed; leave the process with os._exit")
         self.checkpoint()
-        self.abandon()
+        with self._sealing:  # another process may seal as soon as the lock is released
+            self.abandon()
 
     def abandon(self) -> None:
         """Lets go without a checkpoint, as a kill would; the next opening recovers."""

@@ -122,6 +122,8 @@ def apply_exits(exits: I64, bar: int, wish: Any) -> bool:
     for i in range(len(exits)):
         call_step(exits[i, 0], exits[i, 1], bar, exits[i, 2], address_of(final))
     lawful: bool = -1.0 <= final.target <= 1.0 and 0.0 <= final.confidence <= 1.0
+    if not lawful:
+        final.confidence = 0.0
     if not lawful or final.target == 0.0:
         final.target = 0.0
     if final.target == 0.0 or not abs(final.stop) < np.inf:

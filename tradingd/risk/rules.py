@@ -89,7 +89,7 @@ def price_collar(order: OrderRequested, context: RiskContext) -> Broken | None:
     harmless = (price - mark) * order.side.sign <= 0 or order.ord_type is not OrdType.LIMIT
     if distance <= limit or (harmless and is_reducing(context, order)):
         return None
-    return Broken(limit, distance, f"price {price} is {distance:.2%} away from the mark {mark}")
+    return Broken(limit, distance if mark else None, f"price {price} is {distance:.2%} away from the mark {mark}")
 
 
 def max_quantity(order: OrderRequested, context: RiskContext) -> Broken | None:
@@ -109,7 +109,7 @@ def max_notional(order: OrderRequested, context: RiskContext) -> Broken | None:
 
 def order_rate(order: OrderRequested, context: RiskContext) -> Broken | None:
     limit = context.limit("order_rate")
-    if limit is None:
+    if limit is None or order.reduce_only:
         return None
     allowed = int(limit) * (2 if is_reducing(context, order) else 1)
     window_ms = context.settings.order_rate_window_ms
@@ -119,7 +119,9 @@ def order_rate(order: OrderRequested, context: RiskContext) -> Broken | None:
 
 def duplicate_order(order: OrderRequested, context: RiskContext) -> Broken | None:
     window_ms = context.settings.duplicate_window_ms
-    if not any(_essence(other) == _essence(order) for other in _requests_within(context, window_ms)):
+    if order.reduce_only or not any(
+        _essence(other) == _essence(order) for other in _requests_within(context, window_ms)
+    ):
         return None
     return Broken(window_ms, None, f"the same order was requested within {window_ms} ms")
 

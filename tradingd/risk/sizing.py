@@ -24,16 +24,19 @@ def target_lots(context: RiskContext, decision: Decision, allocation: float = 1.
 
 
 def order_for(context: RiskContext, decision: Decision, allocation: float = 1.0) -> OrderRequested | None:
-    """The market order, without its ClOrdID, that leads from the position and what already works to the target.
+    """The next market order, without its ClOrdID, on the way from the position and what already works to the target.
 
-    Where it opens exposure it has the decision's stop and take profit as its bracket. None where nothing is to do.
+    What reduces is reduce-only, so that a stop that fills first leaves nothing to turn the position with; a turn to the
+    other side closes first. What opens exposure has the decision's stop and take profit as its bracket. None where
+    nothing is to do.
     """
     now = context.ledger.lots(decision.instrument)
-    target = target_lots(context, decision, allocation)
+    wanted = target_lots(context, decision, allocation)
+    target = 0 if wanted * now < 0 else wanted
     change = target - now - _on_the_way(context, decision.instrument)
     if change == 0:
         return None
-    opens = abs(target) > abs(now) or target * now < 0
+    opens = abs(target) > abs(now)
     ticks = grid_of(context.instruments[decision.instrument].tick_size)
     return OrderRequested(
         cl_ord_id="",
@@ -42,6 +45,7 @@ def order_for(context: RiskContext, decision: Decision, allocation: float = 1.0)
         quantity=grid_of(context.instruments[decision.instrument].lot_size).value(abs(change)),
         ord_type=OrdType.MARKET,
         time_in_force=TimeInForce.GTC,
+        reduce_only=not opens,
         stop_loss=ticks.value(ticks.nearest(decision.stop)) if opens and decision.stop is not None else None,
         take_profit=(
             ticks.value(ticks.nearest(decision.take_profit)) if opens and decision.take_profit is not None else None

@@ -36,9 +36,9 @@ def submit(state: VenueState, terms: Terms, approved: Approved, now_ns: int, *, 
     state.pending.append(Pending(now_ns + max(latency, 1), order=approved.order))
 
 
-def cancel(state: VenueState, terms: Terms, cl_ord_id: str, now_ns: int) -> None:
+def cancel(state: VenueState, terms: Terms, cl_ord_id: str, now_ns: int, *, latency_ns: int | None = None) -> None:
     """Sends a cancel. Where it comes too late, the venue says nothing: the order's end has been told already."""
-    latency = round(terms.settings.cancel_latency_ms * MS_NS)
+    latency = round(terms.settings.cancel_latency_ms * MS_NS) if latency_ns is None else latency_ns
     state.pending.append(Pending(now_ns + max(latency, 1), cancel=cl_ord_id))
 
 
