@@ -1,16 +1,21 @@
 """The one way kernels are compiled: no fastmath, IEEE division, cached on disk under a digest of all their sources.
 
 numba keys its cache by the file of a function alone, so an edited callee would leave the cached caller running old
-code; a folder named by the digest of every kernel and strategy source rules that out.
+code; a folder named by the digest of every kernel and strategy source rules that out. Two more things would let code
+for one record type run on another, beyond its end, where processes share a cache: `name_types_by_content` and
+`save_one_at_a_time` rule them out.
 """
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numba
+from numba.core import caching
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -54,7 +59,38 @@ def prepare_cache() -> Path:
     return folder
 
 
+def name_types_by_content() -> None:
+    """numba puts a number into the symbols of functions of records that each process counts for itself, so that symbols
+    of two processes may be equal and their types are not; whoever loads both from the cache may link the wrong one."""
+    numba.types.Record.mangling_args = property(_mangling_args)
+    numba.types.NestedArray.mangling_args = property(_mangling_args)
+
+
+def _mangling_args(kind: Any) -> tuple[str, tuple[int]]:
+    """The name of a record says all of its fields, their types, shapes and offsets."""
+    digest = hashlib.blake2b(str(kind.name).encode(), digest_size=8).digest()
+    return type(kind).__name__, (int.from_bytes(digest) >> 1,)
+
+
+def save_one_at_a_time(folder: Path) -> None:
+    """Two processes that save at once would give two overloads of a function the same file."""
+    file = caching.IndexDataCacheFile
+    file.save, file.load = _locked(file.save, folder), _locked(file.load, folder)
+
+
+def _locked(method: Callable[..., Any], folder: Path) -> Callable[..., Any]:
+    @wraps(method)
+    def locked(*args: Any) -> Any:
+        with (folder / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return method(*args)
+
+    return locked
+
+
 CACHE_DIR = prepare_cache()
+name_types_by_content()
+save_one_at_a_time(CACHE_DIR)
 
 
 def kernel(function: F) -> F:
