@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from world import SETTINGS, T0, Played, S, library_of, market
 
-from tradingd.columns import FRAME, TRADE, TickBatch, tick_batch
+from tradingd.columns import FRAME, TICK_COLUMNS, TRADE, TickBatch, tick_batch
 from tradingd.core.advance import advance
 from tradingd.core.snapshot import decode_snapshot, encode_snapshot, restore_snapshot, state_digest
 from tradingd.events import (
@@ -25,7 +25,10 @@ from tradingd.events import (
     OrderFilled,
     OrderRefused,
     OrderRequested,
+    PositionChanged,
     Signal,
+    decode_body,
+    encode_body,
 )
 from tradingd.instruments import AccountSettings, Margin
 from tradingd.risk.settings import RiskSettings
@@ -210,3 +213,54 @@ def test_equity_below_maintenance_is_liquidated() -> None:
     )
     played = Played(thin, [[market(1500, seed=1)]])
     assert any(body.reason == "liquidation" for body in played.bodies(OrderRequested))
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_what_reduces_never_turns_a_position(seed: int) -> None:
+    """An exit and a stop may race; whichever comes second finds nothing left to reduce."""
+    played = Played(SETTINGS, [[market(2000, seed)]])
+    lots = {0: 0, 1: 0}
+    asked: dict[str, OrderRequested] = {}
+    for event in played.events:
+        body = event.body
+        if isinstance(body, OrderRequested):
+            asked[body.cl_ord_id] = body
+            assert body.reduce_only or lots[body.instrument] * body.side.sign >= 0
+        elif isinstance(body, PositionChanged):
+            before, lots[body.instrument] = lots[body.instrument], body.lots
+        elif isinstance(body, OrderFilled) and asked[body.cl_ord_id].reduce_only:
+            assert lots[body.instrument] * body.side.sign < 0
+            assert body.last_qty <= abs(lots[body.instrument]) * SETTINGS.instruments[body.instrument].lot_size
+
+
+def test_a_loss_realised_by_a_fill_halts_at_once() -> None:
+    tight = replace(SETTINGS, risk=RiskSettings(order_rate=50, daily_loss=0.0005, drawdown=None))
+    played = Played(tight, [[market(4000, seed=1)]])
+    halt = next(e for e in played.events if isinstance(e.body, Halted))
+    equity_below = [e for e in played.events if isinstance(e.body, OrderRefused) and e.body.rule == "daily_loss"]
+    assert all(e.seq >= halt.seq for e in equity_below)
+
+
+def test_an_unlawful_wish_can_be_read_back() -> None:
+    """A confidence that is no number is an anomaly, takes back what works, and never reaches the journal."""
+    played = Played(SETTINGS, [[market(300, seed=1)]])
+    wishes = played.state.memory.wishes
+    wishes["own"]["confidence"] = np.nan
+    commit = advance(played.state, [market_after(played, 300)])
+    assert any(isinstance(e.body, Anomaly) for e in commit.events)
+    assert all(decode_body(encode_body(e.body)) == e.body for e in commit.events)
+
+
+def market_after(played: Played, rows: int) -> TickBatch:
+    """More of the same market, after what was played."""
+    batch = market(rows, seed=2)
+    shift = played.state.memory.core_ns - T0 + S
+    return replace_times(batch, shift)
+
+
+def replace_times(batch: TickBatch, shift_ns: int) -> TickBatch:
+    columns = {name: getattr(batch, name) for name in TICK_COLUMNS}
+    columns["ts_event_ns"] = batch.ts_event_ns + shift_ns
+    columns["ts_received_ns"] = batch.ts_received_ns + shift_ns
+    return tick_batch(batch.source, **columns)
