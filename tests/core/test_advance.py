@@ -228,7 +228,7 @@ def test_what_reduces_never_turns_a_position(seed: int) -> None:
             asked[body.cl_ord_id] = body
             assert body.reduce_only or lots[body.instrument] * body.side.sign >= 0
         elif isinstance(body, PositionChanged):
-            before, lots[body.instrument] = lots[body.instrument], body.lots
+            lots[body.instrument] = body.lots
         elif isinstance(body, OrderFilled) and asked[body.cl_ord_id].reduce_only:
             assert lots[body.instrument] * body.side.sign < 0
             assert body.last_qty <= abs(lots[body.instrument]) * SETTINGS.instruments[body.instrument].lot_size
