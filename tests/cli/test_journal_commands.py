@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,7 @@ def test_journal_tail_follows_until_it_is_interrupted(day: Path) -> None:
     following = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert following.stdout is not None
     assert [following.stdout.readline() for _ in range(20)][-1].split()[2] == "RunStopped"
+    time.sleep(0.2)  # it is asleep between two looks now
     following.send_signal(2)
     assert following.communicate(timeout=20) == ("", "")
     assert following.returncode == 0
