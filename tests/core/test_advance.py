@@ -234,14 +234,6 @@ def test_what_reduces_never_turns_a_position(seed: int) -> None:
             assert body.last_qty <= abs(lots[body.instrument]) * SETTINGS.instruments[body.instrument].lot_size
 
 
-def test_a_loss_realised_by_a_fill_halts_at_once() -> None:
-    tight = replace(SETTINGS, risk=RiskSettings(order_rate=50, daily_loss=0.0005, drawdown=None))
-    played = Played(tight, [[market(4000, seed=1)]])
-    halt = next(e for e in played.events if isinstance(e.body, Halted))
-    equity_below = [e for e in played.events if isinstance(e.body, OrderRefused) and e.body.rule == "daily_loss"]
-    assert all(e.seq >= halt.seq for e in equity_below)
-
-
 def test_an_unlawful_wish_can_be_read_back() -> None:
     """A confidence that is no number is an anomaly, takes back what works, and never reaches the journal."""
     played = Played(SETTINGS, [[market(300, seed=1)]])
