@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import built_wheel
 import pytest
 from hypothesis import settings
 
@@ -20,3 +21,14 @@ def realdata() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recorded market data at {folder}; set TRADINGD_REALDATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built_wheel.build(tmp_path_factory.mktemp("source"))
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> built_wheel.Installed:
+    """The programs from the wheel, for whatever is to run as it does for users."""
+    return built_wheel.install(wheel, tmp_path_factory.mktemp("installed"))

@@ -1,9 +1,5 @@
 """What is installed: every package and data file, the two programs, and nothing called plain `cli`."""
 
-import os
-import shutil
-import subprocess
-import sys
 import tomllib
 import zipfile
 from pathlib import Path
@@ -11,8 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from built_wheel import ROOT, Installed
 
-ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -22,47 +18,6 @@ def packages_on_disk() -> list[str]:
     return sorted(
         ".".join(("tradingd_cli" if folder.parts[0] == "cli" else "tradingd", *folder.parts[1:])) for folder in found
     )
-
-
-def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | environment
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy: setuptools leaves its work, and would take it up again, where it builds."""
-    source = tmp_path_factory.mktemp("source")
-    for folder in ("tradingd", "cli", "configs"):
-        shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"), symlinks=True)
-    for file in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / file, source)
-    command = (
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--wheel-dir",
-        "dist",
-        ".",
-    )
-    built = run(*command, cwd=source, PIP_DISABLE_PIP_VERSION_CHECK="1")
-    assert built.returncode == 0, built.stderr
-    (wheel,) = (source / "dist").glob("*.whl")
-    return wheel
-
-
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel's own files in a folder of their own; what it depends on comes from this environment."""
-    target = tmp_path_factory.mktemp("installed")
-    command = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", target, wheel)
-    done = run(*command, cwd=target, PIP_DISABLE_PIP_VERSION_CHECK="1")
-    assert done.returncode == 0, done.stderr
-    return target
 
 
 def test_pyproject_names_every_package() -> None:
@@ -89,24 +44,24 @@ def test_constraints_name_everything_that_pyproject_asks_for() -> None:
 
 
 @pytest.mark.parametrize("program", ["tradingd", "trade"])
-def test_a_program_runs_outside_of_the_checkout(program: str, installed: Path, tmp_path: Path) -> None:
-    done = run(installed / "bin" / program, "--version", cwd=tmp_path, PYTHONPATH=str(installed))
+def test_a_program_runs_outside_of_the_checkout(program: str, installed: Installed, tmp_path: Path) -> None:
+    done = installed.run(program, "--version", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, f"tradingd {PROJECT['project']['version']}\n")
 
 
-def test_nothing_is_imported_from_the_checkout(installed: Path, tmp_path: Path) -> None:
-    code = "import tradingd, tradingd_cli; print(tradingd.__file__); print(tradingd_cli.__file__)"
-    done = run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(installed))
-    assert all(Path(line).is_relative_to(installed) for line in done.stdout.split())
-    assert len(done.stdout.split()) == 2
+def test_nothing_is_imported_from_the_checkout(installed: Installed, tmp_path: Path) -> None:
+    code = "import tradingd, tradingd_cli, sys; print(tradingd.__file__, tradingd_cli.__file__, *sys.path, sep='\\n')"
+    ours, cli, *path = installed.run("python", "-c", code, cwd=tmp_path).stdout.splitlines()
+    venv = installed.bin.parent
+    assert (Path(ours).is_relative_to(venv), Path(cli).is_relative_to(venv)) == (True, True)
+    assert str(ROOT) not in path
 
 
-def test_a_newcomers_first_day_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+def test_a_newcomers_first_day_runs_from_the_wheel(installed: Installed, tmp_path: Path) -> None:
     """With an empty cache for compiled code, as on a new host."""
-    environment = {"PYTHONPATH": str(installed), "TRADINGD_CACHE_DIR": str(tmp_path / "cache")}
 
     def program(name: str, *arguments: str) -> dict[str, Any]:
-        done = run(installed / "bin" / name, *arguments, "--json", cwd=tmp_path, **environment)
+        done = installed.run(name, *arguments, "--json", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         return msgspec.json.decode(done.stdout, type=dict[str, Any])
 
