@@ -21,7 +21,6 @@ CODE_BY_ERROR = {
     "tradingd.journal.errors:JournalError": OUTSIDE,
     "tradingd.journal.sql:SqlError": USAGE,
     "tradingd.kernels.compile:CacheUnwritableError": OUTSIDE,
-    "tradingd.secrets:SecretMissingError": USAGE,
     "tradingd.strategies.contract:StrategyError": USAGE,
     f"{__package__}.frame:UsageError": USAGE,
     "builtins:OSError": OUTSIDE,

@@ -155,11 +155,8 @@ def _refused(case: Case, event: Event) -> Answered:
     body: Any = event.body
     limit = "" if body.limit is None else f"; the limit is {number(body.limit)}"
     value = "" if body.value is None else f", it would have been {number(body.value)}"
-    closing = case.after(event, e.OrderRequested, body.instrument)
-    instead = closing if closing is not None and closing.n == event.n + 1 and _by_decision(closing) else None
-    became = "the position was closed instead" if instead else "nothing was traded"
-    chain = [*([case.step("instead", instead)] if instead else []), *causes.of_order(case, event)]
-    return f"{became}: the rule {body.rule} refused the order{limit}{value}", chain
+    answer = f"nothing was traded: the rule {body.rule} refused the order{limit}{value}"
+    return answer, list(causes.of_order(case, event))
 
 
 def _decision(case: Case, event: Event) -> Answered:
@@ -189,8 +186,7 @@ def _traded(case: Case, decision: Event, outcome: list[Event]) -> str:
         return f"nothing was traded: {_idle(case, decision, outcome)}"
     first = orders[0].body
     if isinstance(first, e.OrderRefused):
-        instead = "the position was closed instead" if len(orders) > 1 else "nothing was traded"
-        return f"the rule {first.rule} refused the order, {instead}: {first.text}"
+        return f"the rule {first.rule} refused the order, nothing was traded: {first.text}"
     return "it was traded" if orders[0].seq == decision.seq else "it was traded, after older orders had ended"
 
 
