@@ -23,6 +23,7 @@ from tradingd.commit import Commit
 from tradingd.config.load import load
 from tradingd.daemon.daemon import Daemon
 from tradingd.daemon.prepare import prepare
+from tradingd.daemon.process import prefer_latency
 from tradingd.feeds.contract import Feed, Item
 
 TICKS_PER_S = 5_000
@@ -82,6 +83,7 @@ def main() -> None:
         prepared = prepare(load(CONFIGS / "demo.toml", [f'journal.folder="{place}/journal"', *overrides]), CONFIGS)
         arrivals = Arrivals(prepared.feeds[0])
         daemon = Daemon(replace(prepared, feeds=[arrivals]), until_done=True, published=arrivals.published)
+        prefer_latency()
         asyncio.run(daemon.run())
         print(f"{machine()}; {daemon.counts['Tick']} ticks in {seconds} s, {daemon.counts['Decision']} decisions")
         print(row("arrival to durable, every batch", arrivals.waits_ms))

@@ -31,12 +31,14 @@ def start(
     from tradingd.daemon.daemon import Daemon
     from tradingd.daemon.logs import set_up_logs
     from tradingd.daemon.prepare import prepare
+    from tradingd.daemon.process import prefer_latency
 
     given = [f"journal.folder={msgspec.json.encode(str(journal.absolute())).decode()}"] if journal else []
     resolved = load(config, [*(overrides or []), *given])
     set_up_logs(resolved.daemon.log_level)
     note("preparing (the first start compiles its kernels: about half a minute)")
     daemon = Daemon(prepare(resolved, config.absolute().parent), until_done=until_done)
+    prefer_latency()
     asyncio.run(daemon.run(lambda: note(f"ready: {resolved.name}, journal {resolved.journal.folder}")))
     status = daemon.final_status()
     lines = [

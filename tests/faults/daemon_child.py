@@ -20,6 +20,7 @@ from tradingd.core.advance import advance
 from tradingd.core.settings import encode_settings
 from tradingd.core.state import initial_state
 from tradingd.daemon import daemon as daemons
+from tradingd.daemon import sealing
 from tradingd.daemon.logs import set_up_logs
 from tradingd.daemon.prepare import prepare
 from tradingd.events import Input, RunStarted
@@ -48,6 +49,7 @@ def load_compiled_code(config_path: Path) -> None:
 def play(order: dict[str, Any]) -> None:
     """One run of the daemon, as `tradingd start` does it."""
     os.environ["TRADINGD_KILL_AT"] = order.get("kill_at", "")
+    os.environ["TRADINGD_KILL_PID"] = str(os.getpid())
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -59,7 +61,7 @@ def play(order: dict[str, Any]) -> None:
     def acknowledge(commit: Commit) -> None:
         os.write(acks, f"{commit.last_seq} {p.journal.head.digest.hex()}\n".encode())
 
-    daemons.HOUSEKEEPING_S = 0.01
+    daemons.HOUSEKEEPING_S = sealing.LOOK_S = 0.01
     daemon = daemons.Daemon(p, until_done=True, published=acknowledge)
     asyncio.run(daemon.run())
 

@@ -29,11 +29,12 @@ from tradingd.daemon.inbox import Inbox, InboxClosed, Taken, rows_of
 from tradingd.daemon.job import Job
 from tradingd.daemon.portion import Portion
 from tradingd.daemon.prepare import Prepared, run_started
+from tradingd.daemon.sealing import keep_sealed, seal_all
 from tradingd.daemon.tasks import end_all, only_error
 from tradingd.daemon.view import Phase, view
-from tradingd.events import AnyBody, Command, FeedStatus, Input, OperatorCommand, RunStopped
+from tradingd.events import AnyBody, Command, FeedStatus, Input, OperatorCommand, RunStopped, SnapshotTaken
 from tradingd.feeds.contract import Feed
-from tradingd.journal.errors import JournalFailed
+from tradingd.journal.errors import JournalError, JournalFailed
 from tradingd.journal.faults import point
 
 P = ParamSpec("P")
@@ -41,7 +42,7 @@ T = TypeVar("T")
 
 log = logging.getLogger("tradingd")
 
-COMMITS_WAITING_MAX = 4
+COMMITS_WAITING_MAX = 1  # what arrives meanwhile waits in the inbox and becomes one commit
 HOUSEKEEPING_S = 0.25
 EXIT_OUTSIDE_FAILED = 3
 EXIT_CORE_FAILED = 70
@@ -101,18 +102,21 @@ class Daemon:
         core = tasks.create_task(self._core(), name="core")
         writer = tasks.create_task(self._write(), name="journal")
         house = tasks.create_task(self._keep_house(), name="housekeeping")
+        sealing = tasks.create_task(keep_sealed(self._journal), name="sealing")
         self._phase = "running"
         self._let_feeds_start()
         ready()
         await self._until_stopped(feeds)
         self._phase = "stopping"
-        await end_all([*feeds, house])
+        await end_all([*feeds, house, sealing])
         if not self._feeds_done:
             self._inbox.drop_batches()
         await self._inbox.close()
         await core
         await writer
         await end_all([control])
+        if self._feeds_done:
+            await seal_all(self._journal)
 
     def stop(self, reason: str) -> None:
         """Soon, also where the feeds are done but not everything of theirs is: it is left to the next start."""
@@ -197,10 +201,9 @@ class Daemon:
     async def _last_words(self) -> None:
         """A snapshot, so that the next start is quick, and RunStopped."""
         at_seq = self.state.seq
-        await self._until_durable(at_seq)
-        taken = await self._journalled(self._journal.write_snapshot, at_seq, self._snapshot())
-        bodies = (taken, RunStopped(self.stop_reason))
-        await self._commits.put(self._job([self._own_input(body, "daemon") for body in bodies]))
+        taken = await self._snapshot_written(at_seq, self._snapshot())
+        bodies: list[AnyBody | None] = [taken, RunStopped(self.stop_reason)]
+        await self._commits.put(self._job([self._own_input(body, "daemon") for body in bodies if body is not None]))
         await self._commits.put(None)
 
     # --- journal and effects ------------------------------------------------------------------------------------------
@@ -252,17 +255,24 @@ class Daemon:
             await self._durable.wait_for(lambda: self._watermark >= seq)
 
     async def _keep_house(self) -> None:
-        """Checkpoints, seals what was rolled over, and writes snapshots, beside the commits."""
+        """Checkpoints and snapshots, beside the commits."""
         while True:
             if self._journal.should_checkpoint():
                 await self._journalled(self._journal.checkpoint)
-            await self._journalled(self._journal.seal)
             if not self._snapshots.empty():
-                at_seq, payload = self._snapshots.get_nowait()
-                await self._until_durable(at_seq)
-                taken = await self._journalled(self._journal.write_snapshot, at_seq, payload)
-                await self._inbox.say(taken, "daemon")
+                taken = await self._snapshot_written(*self._snapshots.get_nowait())
+                if taken is not None:
+                    await self._inbox.say(taken, "daemon")
             await asyncio.sleep(HOUSEKEEPING_S)
+
+    async def _snapshot_written(self, at_seq: int, payload: bytes) -> SnapshotTaken | None:
+        """None where it failed: the journal has all without it, only the next start takes longer."""
+        await self._until_durable(at_seq)
+        try:
+            return await asyncio.to_thread(self._journal.write_snapshot, at_seq, payload)
+        except JournalError as error:
+            log.warning("%s; the next one is tried in %g s", error, self._p.config.daemon.snapshot_interval_s)
+            return None
 
     # --- operators ----------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from tradingd.journal.errors import JournalDamaged, JournalError, JournalForeign
 FORMAT = 1
 ID_LENGTH = 8
 LOCK_SIZE = 512
+ORPHANS_S_MAX = 2.0
 SEGMENT_NAME = re.compile(r"^(\d{6})\.duckdb$")
 
 
@@ -156,11 +157,16 @@ class Lock:
     def exclusive(cls, paths: Paths) -> Self:
         """Raises JournalLocked, naming the holder; OSError where the folder can not be written."""
         fd = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        if not _try_lock(fd, fcntl.LOCK_EX):
+        if not _lock_after_orphans(fd):
             message = _locked_by(paths, fd)
             os.close(fd)
             raise JournalLocked(message)
         return cls(fd)
+
+    @property
+    def fd(self) -> int:
+        """For processes that belong to the holder; the lock is held until the last of them has ended."""
+        return self._fd
 
     @classmethod
     def shared(cls, paths: Paths) -> Self | None:
@@ -188,6 +194,29 @@ class Lock:
 
     def release(self) -> None:
         os.close(self._fd)
+
+
+def _lock_after_orphans(fd: int) -> bool:
+    """A killed writer's sealer ends a moment after it."""
+    until_s = time.monotonic() + ORPHANS_S_MAX
+    while not _try_lock(fd, fcntl.LOCK_EX):
+        if _holder_lives(fd) or time.monotonic() > until_s:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _holder_lives(fd: int) -> bool:
+    """True also where it can not be told."""
+    holder = _holder(fd)
+    try:
+        if holder is not None:
+            os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
 
 
 def _try_lock(fd: int, operation: int) -> bool:

@@ -6,13 +6,14 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import msgspec
 from msgspec import Struct
 
 from tradingd.journal import database, schema
 from tradingd.journal.chain import ChainPoint, check_chain
 from tradingd.journal.database import Connection
-from tradingd.journal.errors import JournalDamaged
+from tradingd.journal.errors import JournalDamaged, JournalError, one_line
 from tradingd.journal.faults import point
 from tradingd.journal.folder import Paths, fsync_folder, write_durably
 from tradingd.journal.settings import JournalSettings
@@ -92,8 +93,23 @@ def _fsync_file(path: Path) -> None:
 # --- sealing ----------------------------------------------------------------------------------------------------------
 
 
+def unsealed(paths: Paths, active: int) -> list[int]:
+    """Segments that were rolled over, `active` being the one after them, and have no manifest yet."""
+    return [number for number in range(1, active) if not paths.manifest(number).exists()]
+
+
 def seal(paths: Paths, number: int, settings: JournalSettings) -> Manifest:
-    """Compacts a segment that nothing writes any more, verifies it, makes it read-only and states what it holds."""
+    """Compacts a segment that nothing writes any more, verifies it, makes it read-only and states what it holds.
+
+    Raises JournalError (JournalDamaged if its chain does not hold); what it was before is then still there.
+    """
+    try:
+        return _seal(paths, number, settings)
+    except (duckdb.Error, OSError) as error:
+        raise JournalError(f"sealing {paths.segment(number)} failed: {one_line(error)}") from error
+
+
+def _seal(paths: Paths, number: int, settings: JournalSettings) -> Manifest:
     path = paths.segment(number)
     unfinished = paths.segments / f"{number:06d}.duckdb.new"
     point("seal.before-compact")

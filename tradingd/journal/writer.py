@@ -33,14 +33,15 @@ NO_ROWS = (0, 0, 0, 0)
 
 
 class Journal:
-    """An open journal. `append` and `roll` belong to one thread; `checkpoint` and `seal` may run in a second one.
+    """An open journal. `append` and `roll` belong to one thread; `checkpoint` and `seal` may run in a second one
+    (the daemon seals in processes of their own: `sealer`).
 
     After a JournalFailed the process must end without `close` (os._exit): recovery decides what was kept.
     """
 
     def __init__(self, paths: Paths, settings: JournalSettings, lock: Lock, recovered: Recovered) -> None:
-        self._paths = paths
-        self._settings = settings
+        self.paths = paths
+        self.settings = settings
         self._lock = lock
         self._identity = recovered.identity
         self._connection = recovered.connection
@@ -120,20 +121,20 @@ class Journal:
         try:
             yield
         except (duckdb.Error, OSError, ValueError, OverflowError, struct.error, JournalError) as error:
-            raise JournalFailed(f"{self._paths.folder}: {what} failed: {one_line(error)}") from error
+            raise JournalFailed(f"{self.paths.folder}: {what} failed: {one_line(error)}") from error
         self._usable = True
 
     # --- maintenance --------------------------------------------------------------------------------------------------
 
     def wal_bytes(self) -> int:
         """Size of the write-ahead log that a checkpoint would fold in."""
-        return self._paths.wal_bytes(self.head.segment)
+        return self.paths.wal_bytes(self.head.segment)
 
     def should_checkpoint(self) -> bool:
         """By size of the write-ahead log, or because there is one and the time has come."""
         wal_bytes = self.wal_bytes()
-        is_due = time.monotonic() - self._checkpointed_s >= self._settings.checkpoint_s
-        return wal_bytes >= self._settings.checkpoint_wal_mb * 1_000_000 or (wal_bytes > 0 and is_due)
+        is_due = time.monotonic() - self._checkpointed_s >= self.settings.checkpoint_s
+        return wal_bytes >= self.settings.checkpoint_wal_mb * 1_000_000 or (wal_bytes > 0 and is_due)
 
     def checkpoint(self) -> None:
         """Folds the write-ahead log into the segment and reads back what was committed since the last time.
@@ -146,7 +147,7 @@ class Journal:
                 self._checkpoint()
             except (duckdb.Error, JournalError) as error:
                 self._usable = False
-                raise JournalFailed(f"{self._paths.folder}: checkpoint failed: {one_line(error)}") from error
+                raise JournalFailed(f"{self.paths.folder}: checkpoint failed: {one_line(error)}") from error
             point("checkpoint.after")
 
     def _checkpoint(self) -> None:
@@ -155,15 +156,15 @@ class Journal:
             cursor.execute("CHECKPOINT")
             self._checkpointed_s = time.monotonic()
             self._checked = check_chain(
-                cursor, self._checked, str(self._paths.segment(self.head.segment)), to_seq=to_seq
+                cursor, self._checked, str(self.paths.segment(self.head.segment)), to_seq=to_seq
             )
 
     def should_roll(self) -> bool:
         """By rows, by size of the file, or because a UTC day has passed; never an empty segment."""
         return self._rows > 0 and (
-            self._rows >= self._settings.roll_rows
-            or self._paths.segment(self.head.segment).stat().st_size >= self._settings.roll_mb * 1_000_000
-            or (self._settings.roll_daily and time.time_ns() // DAY_NS > self._created_day)
+            self._rows >= self.settings.roll_rows
+            or self.paths.segment(self.head.segment).stat().st_size >= self.settings.roll_mb * 1_000_000
+            or (self.settings.roll_daily and time.time_ns() // DAY_NS > self._created_day)
         )
 
     def roll(self) -> None:
@@ -180,36 +181,37 @@ class Journal:
 
     def _begin_segment(self, number: int) -> None:
         start = ChainPoint(self.head.commit_no, self.head.last_seq, self.head.digest)
-        segments.create(self._paths, number, self._identity.genesis, start, self._settings)
-        self._connection = database.open_writable(self._paths.segment(number), self._settings)
+        segments.create(self.paths, number, self._identity.genesis, start, self.settings)
+        self._connection = database.open_writable(self.paths.segment(number), self.settings)
         self._checked = start
         self._rows = 0
         self._created_day = time.time_ns() // DAY_NS
         point("roll.before-head")
         self._head_file.write(replace(self.head, segment=number))
 
+    def unsealed(self) -> list[int]:
+        """Numbers of the segments that were rolled over and are still to be sealed."""
+        return segments.unsealed(self.paths, self.head.segment)
+
+    @property
+    def lock_fd(self) -> int:
+        """For the process that seals."""
+        return self._lock.fd
+
     def seal(self) -> list[Manifest]:
         """Seals every segment that was rolled over: compact, verify, make read-only, write the manifest.
 
-        Safe beside `append` from a second thread. Raises JournalFailed.
+        Safe beside `append` from a second thread. Raises JournalError; appending goes on all the same.
         """
         with self._sealing:
-            try:
-                return [
-                    segments.seal(self._paths, number, self._settings)
-                    for number in range(1, self.head.segment)
-                    if not self._paths.manifest(number).exists()
-                ]
-            except (duckdb.Error, OSError, JournalError) as error:
-                self._usable = False
-                raise JournalFailed(f"{self._paths.folder}: sealing failed: {one_line(error)}") from error
+            return [segments.seal(self.paths, number, self.settings) for number in self.unsealed()]
 
     def write_snapshot(self, at_seq: int, payload: bytes) -> SnapshotTaken:
-        """Durable when it returns; append the body as an event. Raises JournalFailed."""
+        """Durable when it returns; append the body as an event. Raises JournalError; appending goes on all the same."""
         try:
-            return snapshots.write(self._paths, at_seq, payload)
+            return snapshots.write(self.paths, at_seq, payload)
         except OSError as error:
-            raise JournalFailed(f"{self._paths.folder}: snapshot at seq {at_seq} failed: {error.strerror}") from error
+            raise JournalError(f"snapshot at seq {at_seq} failed: {error.strerror}") from error
 
     # --- reading and leaving ------------------------------------------------------------------------------------------
 
@@ -219,12 +221,12 @@ class Journal:
         Not to be read from across a rollover.
         """
         numbers = range(1, self.head.segment + 1)
-        return JournalReader(self._paths, self._reading, numbers, lock=None)
+        return JournalReader(self.paths, self._reading, numbers, lock=None)
 
     def _reading(self, number: int) -> Connection:
         if number == self.head.segment:
             return self._connection.cursor()
-        return database.open_read_only(self._paths.segment(number), self._settings)
+        return database.open_read_only(self.paths.segment(number), self.settings)
 
     def close(self) -> None:
         """Checkpoints and lets go. Not after a JournalFailed."""
