@@ -1,20 +1,18 @@
 """Re-execution: recorded inputs give the recorded facts again, and anything else is noticed."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
-from world import SETTINGS, T0, library_of, market
+from recorder import BUILT_IN, CHANGED, Recorder
+from world import T0, market
 
 from tradingd.commit import Commit
 from tradingd.compare import first_difference
-from tradingd.core.advance import Item, advance
-from tradingd.core.settings import BarSettings, CoreSettings, encode_settings
+from tradingd.core.settings import encode_settings
 from tradingd.core.snapshot import state_digest
-from tradingd.core.state import State, initial_state
-from tradingd.core.warmup import warm_state
+from tradingd.core.state import State
 from tradingd.daemon.failure import failed_commit
 from tradingd.events import (
     AnyBody,
@@ -26,56 +24,17 @@ from tradingd.events import (
     Resumption,
     RunStarted,
 )
-from tradingd.rerun import Rerun, code_digest, fold, has_failed, inputs_of, load_library, past, started, user_texts
-
-# a Python strategy of a test has no file that a journal could keep the text of
-BUILT_IN = msgspec.structs.replace(SETTINGS, strategies=SETTINGS.strategies[:2])
-CHANGED = msgspec.structs.replace(BUILT_IN, bars=BarSettings(timeframes=("1s",)))
-
-
-def run_started(settings: CoreSettings, ts_ns: int, *, how: Resumption, epoch: int = 1, warm_from: int = 0) -> Input:
-    body = RunStarted(
-        journal_id="TESTTEST",
-        epoch=epoch,
-        config=encode_settings(settings),
-        config_digest="",
-        code_digest="",
-        sources=("market",),
-        resumed=how,
-        warm_from_seq=warm_from,
-    )
-    return Input(T0, ts_ns, "daemon", body)
-
-
-class Recorder:
-    """A journal in memory, and the state of who wrote it."""
-
-    def __init__(self) -> None:
-        self.commits: list[Commit] = []
-        self.state: State = initial_state(BUILT_IN, library_of(BUILT_IN))
-        self.start(BUILT_IN, Resumption.FRESH)
-
-    def history(self, first_seq: int) -> Iterator[Commit]:
-        return (commit for commit in self.commits if commit.last_seq >= first_seq)
-
-    def take(self, *items: Item) -> None:
-        self.commits.append(advance(self.state, items))
-
-    def start(self, settings: CoreSettings, how: Resumption, epoch: int = 1) -> None:
-        self.take(run_started(settings, self.state.memory.core_ns, how=how, epoch=epoch, warm_from=1))
-
-    def play(self, first: int, last: int, step: int = 500) -> None:
-        ticks = market(4000, seed=3)
-        for at in range(first, last, step):
-            self.take(ticks.slice(at, min(at + step, last)))
-
-    def warm(self, settings: CoreSettings, epoch: int) -> None:
-        """What a start with other settings does."""
-        seq = self.state.seq
-        inputs = past(self.history, 1, seq)
-        self.state = warm_state(settings, library_of(settings), self.state.ledger, inputs)
-        self.state.seq = seq
-        self.start(settings, Resumption.WARMED, epoch)
+from tradingd.rerun import (
+    Rerun,
+    code_digest,
+    fold,
+    has_failed,
+    inputs_of,
+    load_library,
+    past,
+    started,
+    user_texts,
+)
 
 
 @pytest.fixture(scope="module")

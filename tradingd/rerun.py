@@ -10,18 +10,23 @@ from pathlib import Path
 
 from tradingd.commit import BarRows, Commit
 from tradingd.core.advance import Item, advance
+from tradingd.core.books import Books
 from tradingd.core.memory import Library, Loaded
+from tradingd.core.record import fold, has_failed, inputs_of, started
 from tradingd.core.settings import CoreSettings, decode_settings
 from tradingd.core.state import State, initial_state, kinds_of
 from tradingd.core.warmup import warm_state
-from tradingd.events import CoreFailed, Event, Input, Resumption, RunStarted
-from tradingd.reducers.apply import apply
-from tradingd.reducers.ledger import Ledger
+from tradingd.events import Resumption, RunStarted
 from tradingd.strategies.loader import load_strategy
 
 PACKAGE = Path(__file__).resolve().parent
 PURE_FOLDERS = ("core", "simulation", "strategies", "risk", "reducers", "kernels")
 PURE_FILES = ("columns.py", "commands.py", "commit.py", "events.py", "grid.py", "instruments.py")
+__all__ = [
+    "Rerun", "books_of", "code_digest", "fold", "has_failed", "inputs_of", "load_library", "past", "recorded_library",
+    "started", "user_texts", "versions",
+]  # fmt: skip
+
 History = Callable[[int], Iterator[Commit]]  # recorded commits from the one that holds a seq on
 
 
@@ -67,37 +72,6 @@ def _recorded(kind: str, texts: Mapping[str, str], folder: Path) -> Loaded:
     return load_strategy(f"{file}:{name}", folder)
 
 
-def inputs_of(commit: Commit) -> list[Item]:
-    """The inputs of a commit in order."""
-    placed: list[tuple[int, Item]] = list(commit.ticks)
-    placed += [(event.seq, _input(event)) for event in commit.events if event.n == 0]
-    return [item for _, item in sorted(placed, key=lambda pair: pair[0])]
-
-
-def _input(event: Event) -> Input:
-    return Input(event.ts_event_ns, event.ts_received_ns, event.source, event.body)
-
-
-def started(commit: Commit) -> RunStarted | None:
-    """The start of a run, which always has a commit to itself."""
-    body = commit.events[0].body if commit.events else None
-    return body if isinstance(body, RunStarted) else None
-
-
-def has_failed(commit: Commit) -> bool:
-    """The core failed at these inputs: they are kept, and left out wherever the record is executed again."""
-    return any(isinstance(event.body, CoreFailed) for event in commit.events)
-
-
-def fold(ledger: Ledger, settings: CoreSettings, commit: Commit) -> None:
-    """The ledger after a commit, from its facts alone."""
-    for _, batch in commit.ticks:
-        source = ledger.run.sources[batch.source] if ledger.run else str(batch.source)
-        ledger.count_rows(source, len(batch))
-    for event in commit.events:
-        apply(ledger, settings.instruments, event.body, event.ts_received_ns)
-
-
 class Rerun:
     """Takes recorded commits in order and gives what the core makes of their inputs today.
 
@@ -125,12 +99,11 @@ class Rerun:
         library = recorded_library(settings, body.strategies)
         if self.state is None:
             return initial_state(settings, library)
-        warmed = warm_state(settings, library, self.state.ledger, self._past(body.warm_from_seq, self.state.seq))
-        warmed.seq = self.state.seq
+        last_seq = self.state.seq
+        books = books_of(self._history, last_seq)
+        warmed = warm_state(settings, library, books, past(self._history, body.warm_from_seq, last_seq))
+        warmed.seq = last_seq
         return warmed
-
-    def _past(self, first_seq: int, last_seq: int) -> Iterator[list[Item]]:
-        return past(self._history, first_seq, last_seq)
 
     def _skip(self, state: State, recorded: Commit) -> Commit:
         fold(state.ledger, state.settings, recorded)
@@ -138,6 +111,16 @@ class Rerun:
         # what such a commit may hold: its inputs, and as its only fact the failure
         events = (*(event for event in recorded.events if event.n == 0), recorded.events[-1])
         return replace(recorded, events=events, bars=BarRows.empty())
+
+
+def books_of(history: History, last_seq: int) -> Books:
+    """What the record says after `last_seq`, the end of a commit."""
+    books = Books()
+    for commit in history(1):
+        if commit.first_seq > last_seq:
+            return books
+        books.take(commit)
+    return books
 
 
 def past(history: History, first_seq: int, last_seq: int) -> Iterator[list[Item]]:

@@ -22,11 +22,12 @@ from small_day import (
 from tradingd.core.snapshot import state_digest
 from tradingd.daemon.daemon import Daemon
 from tradingd.daemon.prepare import Prepared
-from tradingd.daemon.recovery import RecoveryError, folded_ledger
+from tradingd.daemon.recovery import RecoveryError
 from tradingd.events import FeedState, FeedStatus, OrderFilled, Resumption, RunStarted, Signal
 from tradingd.feeds.contract import FeedConfigError
 from tradingd.journal.reader import JournalReader
 from tradingd.reducers.digest import digest_view
+from tradingd.rerun import books_of
 
 USER_STRATEGY = """
 from msgspec import Struct
@@ -281,10 +282,10 @@ def test_the_ledger_of_facts_alone_is_the_ledger(tmp_path: Path) -> None:
     play_part(config, 8)
     daemon = play_config(config, "strategies.0.params.slow=30")
     with JournalReader.open(journal_of(config)) as reader:
-        ledger, settings = folded_ledger(reader)
-    assert digest_view(ledger) == digest_view(daemon.state.ledger)
-    assert ledger.run == daemon.state.ledger.run
-    assert settings == daemon.state.settings
+        books = books_of(reader.commits, reader.last_seq)
+    assert digest_view(books.ledger) == digest_view(daemon.state.ledger)
+    assert books.ledger.run == daemon.state.ledger.run
+    assert books.settings == daemon.state.settings
 
 
 def test_the_ledgers_money_is_not_the_configs(tmp_path: Path) -> None:

@@ -48,9 +48,8 @@ def _advance_input(turn: Turn, item: Input) -> None:
     turn.note(item.body)
     if first and isinstance(item.body, RunStarted):
         execution.open_books(turn)
-    if isinstance(item.body, RunStarted) and item.body.resumed is Resumption.WARMED and not turn.state.warming:
-        signals.on_warmed(turn)
-    _ON_INPUT.get(type(item.body), _nothing_more)(turn, item.body)
+    if not turn.state.warming:
+        _ON_INPUT.get(type(item.body), _nothing_more)(turn, item.body)
     execution.heed_anomaly(turn)
 
 
@@ -109,6 +108,11 @@ _ON_STOP: dict[int, Callable[[Turn, TickBatch], None]] = {
 }
 
 
+def _on_started(turn: Turn, body: AnyBody) -> None:
+    if isinstance(body, RunStarted) and body.resumed is Resumption.WARMED:
+        signals.on_warmed(turn)
+
+
 def _on_command(turn: Turn, body: AnyBody) -> None:
     assert isinstance(body, OperatorCommand)
     _COMMANDS[body.command](turn, body)
@@ -119,7 +123,7 @@ def _nothing_more(_turn: Turn, _body: AnyBody) -> None:
     """The ledger has taken note; nothing follows."""
 
 
-_ON_INPUT: dict[type, Callable[[Turn, AnyBody], None]] = {OperatorCommand: _on_command}
+_ON_INPUT: dict[type, Callable[[Turn, AnyBody], None]] = {RunStarted: _on_started, OperatorCommand: _on_command}
 _COMMANDS: dict[Command, Callable[[Turn, OperatorCommand], None]] = {
     Command.HALT: execution.halt,
     Command.RESUME: execution.resume,

@@ -10,7 +10,7 @@ import numpy as np
 
 from tradingd.columns import TickBatch
 from tradingd.core.turn import Turn
-from tradingd.core.watch import watch, watch_orders
+from tradingd.core.watch import note_peaks, recount, watch, watch_orders
 from tradingd.events import (
     AnyBody,
     CancelRequested,
@@ -172,7 +172,7 @@ def halt(turn: Turn, command: OperatorCommand) -> None:
 def resume(turn: Turn, command: OperatorCommand) -> None:
     """Lifts every halt. Losses count from here on, or the same loss would halt again."""
     turn.emit(Resumed(command.actor, command.reason))
-    monitor.rebase(turn.state.risk_context())
+    recount(turn.state)
 
 
 def flatten(turn: Turn, command: OperatorCommand) -> None:
@@ -231,27 +231,21 @@ def on_breach(turn: Turn) -> None:
 
 
 def _watch_losses(turn: Turn) -> None:
-    if turn.state.warming:
-        return
     context = turn.state.risk_context()
-    _note_peaks(turn)
+    note_peaks(turn.state)
+    if turn.state.warming:
+        monitor.roll(context)
+        return
     for halted in monitor.breaches(context):
         _halt(turn, halted)
     monitor.roll(context)
     _request_all(turn, monitor.liquidation_orders(context))
 
 
-def _note_peaks(turn: Turn) -> None:
-    """The scan sees every price; its peak counts, rounded down to whole units."""
-    for row, account in enumerate(turn.state.settings.accounts):
-        mark = turn.memory.risk.watermarks.get(account.currency)
-        peak = float(turn.memory.watched["peak"][row])
-        if mark is not None and np.isfinite(peak):
-            mark.peak = max(mark.peak, int(peak))
-
-
 def _report(turn: Turn, bodies: Iterable[AnyBody]) -> None:
-    """Journals what the venue says, and what follows for money and protection."""
+    """Journals what the venue says, and what follows for money and protection. While warming the record says it."""
+    if turn.state.warming:
+        return
     for body in bodies:
         if isinstance(body, OrderFilled):
             _fill(turn, body)

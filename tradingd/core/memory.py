@@ -98,7 +98,7 @@ def build_memory(settings: CoreSettings, library: Library, venue: VenueState, ri
     cursor["grace_ns"] = settings.bars.grace_ms * 1_000_000
     watched = np.zeros(len(settings.accounts), k.WATCHED)
     watched["floor"], watched["required"] = -np.inf, -np.inf
-    watched["drawdown"] = np.inf
+    watched["drawdown"], watched["peak"] = np.inf, np.nan
     wishes = new_wishes(len(table))
     return Memory(
         cursor=cursor,

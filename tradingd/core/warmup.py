@@ -4,50 +4,46 @@ import math
 from collections.abc import Iterable, Sequence
 
 from tradingd.core.advance import Item, advance
+from tradingd.core.books import Books
 from tradingd.core.memory import Library
 from tradingd.core.settings import CoreSettings
 from tradingd.core.state import State, initial_state
-from tradingd.core.watch import watch
+from tradingd.core.watch import forget_peaks, watch
 from tradingd.events import OrdStatus
-from tradingd.instruments import AccountSettings
-from tradingd.reducers.ledger import Ledger, open_ledger
+from tradingd.reducers.ledger import open_accounts
 from tradingd.risk import monitor
 from tradingd.simulation import venue
 
 
-def warm_state(settings: CoreSettings, library: Library, ledger: Ledger, past: Iterable[Sequence[Item]]) -> State:
-    """The state after `past`, of which the facts are discarded: strategies saw it, the ledger is the one given.
+def warm_state(settings: CoreSettings, library: Library, books: Books, past: Iterable[Sequence[Item]]) -> State:
+    """The state after `past`, of which the facts are discarded: strategies saw it; the rest is what the record says.
 
-    The first signal of each strategy is told again at its next bar. Open orders go back to the simulated venue.
+    Losses count on from where they were counted. The first signal of each strategy is told again at its next bar. Open
+    orders go back to the simulated venue.
     """
     state = initial_state(settings, library)
-    state.ledger.run = ledger.run
+    state.ledger.run = books.ledger.run
     state.warming = True
     for items in past:
         advance(state, items)
     state.warming = False
-    state.ledger = ledger
-    open_accounts(ledger, settings.accounts)
+    state.ledger, state.memory.risk = books.ledger, books.risk
+    open_accounts(state.ledger, settings.accounts)
     state.memory.told["target"] = math.nan  # equal to nothing, so that every slot tells what it wants at its next bar
-    _reopen_venue(state)
+    _reopen_venue(state, books.awake)
+    forget_peaks(state)
     monitor.roll(state.risk_context())
     watch(state)
     return state
 
 
-def open_accounts(ledger: Ledger, accounts: Sequence[AccountSettings]) -> None:
-    """Opens those that the ledger does not have; what it has stays as it is."""
-    for currency, account in open_ledger(accounts).accounts.items():
-        ledger.accounts.setdefault(currency, account)
-
-
-def _reopen_venue(state: State) -> None:
+def _reopen_venue(state: State, awake: Sequence[str]) -> None:
     """What the ledger says that the venue holds."""
     m = state.memory
     m.venue.lots = {index: position.lots for index, position in state.ledger.positions.items()}
     m.venue.trades = state.ledger.fills
     for cl_ord_id, order in state.ledger.orders.items():
-        venue.adopt(m.venue, m.terms, order, m.core_ns)
+        venue.adopt(m.venue, m.terms, order, m.core_ns, triggered=cl_ord_id in awake)
         if order.status is OrdStatus.PENDING_CANCEL and order.request.reason == "decision":
             m.instruments["waiting"][order.request.instrument] = 1  # the decision that took it back has to trade yet
         if order.status is OrdStatus.PENDING_CANCEL:

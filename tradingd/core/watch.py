@@ -10,6 +10,7 @@ from tradingd.simulation import venue
 
 def watch(state: State) -> None:
     """After anything that may have changed orders, positions or limits."""
+    note_peaks(state)
     for index in range(len(state.memory.instruments)):
         watch_orders(state, index)
     context = state.risk_context()
@@ -23,6 +24,26 @@ def watch_orders(state: State, instrument: int) -> None:
     levels = venue.touch_levels(m.venue, instrument)
     m.instruments["touch_low"][instrument], m.instruments["touch_high"][instrument] = levels
     m.cursor["timer_ns"] = min(venue.due_ns(m.venue), monitor.next_roll_ns(m.core_ns))
+
+
+def note_peaks(state: State) -> None:
+    """The scan sees every price; its peak counts, rounded down to whole units."""
+    for row, account in enumerate(state.settings.accounts):
+        mark = state.memory.risk.watermarks.get(account.currency)
+        peak = float(state.memory.watched["peak"][row])
+        if mark is not None and math.isfinite(peak):
+            mark.peak = max(mark.peak, int(peak))
+
+
+def recount(state: State) -> None:
+    """Losses count from here on."""
+    forget_peaks(state)
+    monitor.rebase(state.risk_context())
+
+
+def forget_peaks(state: State) -> None:
+    """What the scan has seen does not count."""
+    state.memory.watched["peak"] = math.nan
 
 
 def _watch_positions(state: State, context: RiskContext) -> None:

@@ -5,17 +5,16 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from tradingd.commit import Commit
 from tradingd.compare import first_difference
 from tradingd.core.memory import Library
 from tradingd.core.settings import CoreSettings, decode_settings
 from tradingd.core.snapshot import decode_snapshot, restore_snapshot, taken_by
 from tradingd.core.state import State, initial_state
-from tradingd.core.warmup import open_accounts, warm_state
+from tradingd.core.warmup import warm_state
 from tradingd.events import AnyBody, Resumption, RunStarted
 from tradingd.journal.reader import JournalReader
-from tradingd.reducers.ledger import Ledger, open_ledger
-from tradingd.rerun import Rerun, fold, past, started
+from tradingd.reducers.ledger import Ledger
+from tradingd.rerun import Rerun, books_of, past
 
 WARM_ROWS = 1_000_000
 COUNTED_IN = ("lot_size", "multiplier", "currency")
@@ -94,33 +93,12 @@ def _forward(reader: JournalReader, state: State | None) -> State:
 
 
 def _warmed(reader: JournalReader, settings: CoreSettings, library: Library) -> Recovered:
-    ledger, before = folded_ledger(reader)
-    _check_meaning(ledger, before, settings)
+    books = books_of(reader.commits, reader.last_seq)
+    _check_meaning(books.ledger, books.settings, settings)
     first = max(1, reader.last_seq + 1 - WARM_ROWS)
-    state = warm_state(settings, library, ledger, past(reader.commits, first, reader.last_seq))
+    state = warm_state(settings, library, books, past(reader.commits, first, reader.last_seq))
     state.seq = reader.last_seq
     return Recovered(state, Resumption.WARMED, first)
-
-
-def folded_ledger(reader: JournalReader) -> tuple[Ledger, CoreSettings]:
-    """The ledger from facts alone, and the settings of the newest run. The journal must not be empty."""
-    commits = reader.commits()
-    settings, ledger = _opened(next(commits))
-    for commit in commits:
-        if (body := started(commit)) is not None:
-            settings = decode_settings(body.config)
-            open_accounts(ledger, settings.accounts)
-        fold(ledger, settings, commit)
-    return ledger, settings
-
-
-def _opened(first: Commit) -> tuple[CoreSettings, Ledger]:
-    body = started(first)
-    assert body is not None, "a journal begins with RunStarted"
-    settings = decode_settings(body.config)
-    ledger = open_ledger(settings.accounts)
-    fold(ledger, settings, first)
-    return settings, ledger
 
 
 def _check_meaning(ledger: Ledger, before: CoreSettings, settings: CoreSettings) -> None:

@@ -103,3 +103,9 @@ def open_ledger(accounts: Sequence[AccountSettings]) -> Ledger:
             for a in accounts
         }
     )
+
+
+def open_accounts(ledger: Ledger, accounts: Sequence[AccountSettings]) -> None:
+    """Opens those that the ledger does not have; what it has stays as it is."""
+    for currency, account in open_ledger(accounts).accounts.items():
+        ledger.accounts.setdefault(currency, account)

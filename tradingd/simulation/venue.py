@@ -42,17 +42,27 @@ def cancel(state: VenueState, terms: Terms, cl_ord_id: str, now_ns: int, *, late
     state.pending.append(Pending(now_ns + max(latency, 1), cancel=cl_ord_id))
 
 
-def adopt(state: VenueState, terms: Terms, order: Order, now_ns: int) -> None:
-    """Takes over an order that the ledger knows as open: one that had not arrived arrives, others work on."""
+def adopt(state: VenueState, terms: Terms, order: Order, now_ns: int, *, triggered: bool = False) -> None:
+    """Takes over an order that the ledger knows as open: one that had not arrived arrives, others work on. A stop that
+    was `triggered`, or has traded, sleeps no more."""
     if order.status is OrdStatus.PENDING_NEW:
         state.pending.append(Pending(now_ns + 1, order=order.request))
         return
     listing = terms.listings[order.request.instrument]
     known = _order(order.request, listing)
     known.lots, known.waited = order.leaves_lots, True
-    known.triggered = order.filled_lots > 0  # of a stop: it sleeps no more
+    known.triggered = triggered or order.filled_lots > 0
     if known.time_in_force is TimeInForce.DAY:
         known.expires_ns = listing.instrument.session.bounds(now_ns)[1]
+    state.working[known.cl_ord_id] = known
+
+
+def lay(state: VenueState, terms: Terms, order: Order, market: Market, now_ns: int) -> None:
+    """Takes a stop at its arrival only to see when it is triggered: it has nothing to trade."""
+    listing = terms.listings[order.request.instrument]
+    known = _order(order.request, listing)
+    known.lots = 0
+    known.triggered = _wakes(known, market, listing, now_ns)
     state.working[known.cl_ord_id] = known
 
 
@@ -132,11 +142,16 @@ def _admit(state: VenueState, terms: Terms, request: OrderRequested, market: Mar
         return [OrderRejected(order.cl_ord_id, "nothing to reduce")]
     state.working[order.cl_ord_id] = order
     facts: Facts = [OrderAccepted(order.cl_ord_id)]
+    order.triggered = _wakes(order, market, listing, due)
     if session.is_open(due):
-        order.triggered = reached(order, trigger_price(order, market, listing))
         offer = offers.of_book(state, terms, order.instrument, order.sign, market)
         facts += _meet(state, terms, order, offer) if offer else []
     return facts
+
+
+def _wakes(order: VenueOrder, market: Market, listing: Listing, due: int) -> bool:
+    """Whether a stop that arrives is a market order at once."""
+    return listing.instrument.session.is_open(due) and reached(order, trigger_price(order, market, listing))
 
 
 def _order(request: OrderRequested, listing: Listing) -> VenueOrder:

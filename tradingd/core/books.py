@@ -1,0 +1,119 @@
+"""What the record alone says at its end: the ledger, what losses are counted from, and which stops are awake."""
+
+from dataclasses import fields
+
+from msgspec.structs import replace
+
+from tradingd.commit import Commit
+from tradingd.core.advance import advance
+from tradingd.core.record import cut, fold, has_failed, inputs_of, started
+from tradingd.core.settings import BarSettings, CoreSettings, decode_settings
+from tradingd.core.state import State, initial_state
+from tradingd.core.watch import note_peaks, recount, watch, watch_orders
+from tradingd.events import AccountChanged, Event, OrderAccepted, PositionChanged, Resumed
+from tradingd.reducers.ledger import Ledger, open_accounts
+from tradingd.risk import monitor
+from tradingd.risk.context import RiskState
+from tradingd.risk.settings import RiskSettings
+from tradingd.simulation import venue
+
+# what is held, or has to be watched, is another after these
+TURNS = (AccountChanged, PositionChanged, OrderAccepted, Resumed)
+
+
+class Books:
+    """Takes recorded commits in order, from the journal's first one on.
+
+    Facts are folded as they were recorded, whatever code and settings are today's; recorded prices move the equity
+    between them. Nothing is decided, and no strategy is stepped. Within a row at which the position changes, equity is
+    looked at once, at the end of the row.
+    """
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.settings: CoreSettings
+        self._state: State | None = None
+
+    def take(self, recorded: Commit) -> None:
+        if (body := started(recorded)) is not None:
+            self._enter(decode_settings(body.config))
+        if has_failed(recorded):
+            fold(self.ledger, self.settings, recorded)
+            return
+        seqs = {event.seq: None for event in recorded.events if isinstance(event.body, TURNS)}
+        for piece in cut(recorded, list(seqs)):
+            self._relive(piece)
+
+    @property
+    def risk(self) -> RiskState:
+        note_peaks(self._running)
+        return self._running.memory.risk
+
+    @property
+    def awake(self) -> list[str]:
+        """Working stops that have been triggered."""
+        return [order.cl_ord_id for order in self._running.memory.venue.working.values() if not order.sleeps]
+
+    @property
+    def _running(self) -> State:
+        assert self._state is not None, "a journal begins with RunStarted"
+        return self._state
+
+    def _enter(self, settings: CoreSettings) -> None:
+        """A run: its own settings count for what it recorded."""
+        self.settings = settings
+        open_accounts(self.ledger, settings.accounts)
+        before, self._state = self._state, _bare(settings, self.ledger)
+        if before is not None:
+            _carry(before, self._state)
+
+    def _relive(self, piece: Commit) -> None:
+        state = self._running
+        turns = any(isinstance(event.body, TURNS) for event in piece.events)
+        if turns:
+            self._arrive(piece.events)
+            state.memory.instruments["exposure"] = 0.0  # no price of this row moves what it is the end of
+        advance(state, inputs_of(piece))
+        fold(self.ledger, self.settings, piece)
+        if turns:
+            self._recount(piece.events)
+
+    def _arrive(self, events: tuple[Event, ...]) -> None:
+        """Stops that the venue accepts at this row meet the market as it is before it."""
+        m = self._running.memory
+        for event in events:
+            order = self.ledger.orders.get(event.body.cl_ord_id) if isinstance(event.body, OrderAccepted) else None
+            if order is not None and order.request.stop_px is not None:
+                venue.lay(m.venue, m.terms, order, m.market, event.ts_received_ns)
+                watch_orders(self._running, order.request.instrument)
+
+    def _recount(self, events: tuple[Event, ...]) -> None:
+        state = self._running
+        working = state.memory.venue.working
+        state.memory.venue.working = {name: order for name, order in working.items() if name in self.ledger.orders}
+        if any(isinstance(event.body, Resumed) for event in events):
+            recount(state)
+        monitor.roll(state.risk_context())
+        watch(state)
+
+
+def _bare(settings: CoreSettings, ledger: Ledger) -> State:
+    """A run's instruments without its strategies and limits. It shares money and positions with the ledger, and nothing
+    else: what it thinks of the rest is not the record."""
+    risk, bars = RiskSettings(daily_loss=None, drawdown=None), BarSettings(timeframes=("1m",))
+    state = initial_state(replace(settings, strategies=(), risk=risk, bars=bars), {})
+    state.ledger = Ledger(accounts=ledger.accounts, positions=ledger.positions)
+    state.warming = True
+    return state
+
+
+def _carry(before: State, state: State) -> None:
+    """Time, prices and marks go on over the start of a run. Indices keep their meaning; new instruments come last."""
+    old, new = before.memory, state.memory
+    new.cursor["core_ns"] = old.core_ns
+    for field in fields(old.market):
+        known = getattr(old.market, field.name)
+        getattr(new.market, field.name)[: len(known)] = known
+    note_peaks(before)
+    new.risk, new.venue = old.risk, old.venue
+    watch(state)
