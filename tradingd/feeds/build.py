@@ -1,6 +1,7 @@
 """Settings to feeds."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import assert_never
 
@@ -13,25 +14,34 @@ from tradingd.feeds.simulated import simulated_feed
 from tradingd.instruments import Instrument
 
 
-def build_feed(settings: FeedSettings, source: int, instruments: Sequence[Instrument], base_dir: Path) -> Feed:
+def build_feed(
+    settings: FeedSettings,
+    source: int,
+    instruments: Sequence[Instrument],
+    base_dir: Path,
+    now_ns: Callable[[], int] = time.time_ns,
+) -> Feed:
     """The feed, ready to start.
 
     source        its index among the journal's feeds
     instruments   the journal's; a tick names one by its place
     base_dir      what relative paths start from: the config's folder
+    now_ns        the clock: no row of a file can be of a later time
 
     Raises FeedConfigError (a missing, empty or unreadable file, a missing column, an undeclared instrument).
     """
-    feed = _feed_at_full_speed(settings, source, instruments, base_dir)
+    feed = _feed_at_full_speed(settings, source, instruments, base_dir, now_ns())
     return PacedFeed(feed, settings.speed) if settings.pace == "recorded" else feed
 
 
-def _feed_at_full_speed(settings: FeedSettings, source: int, instruments: Sequence[Instrument], base_dir: Path) -> Feed:
+def _feed_at_full_speed(
+    settings: FeedSettings, source: int, instruments: Sequence[Instrument], base_dir: Path, now_ns: int
+) -> Feed:
     match settings:
         case BinanceRecordedSettings():
-            return recorded_feed(settings, source, instruments, base_dir)
+            return recorded_feed(settings, source, instruments, base_dir, now_ns)
         case FileSettings():
-            return file_feed(settings, source, instruments, base_dir)
+            return file_feed(settings, source, instruments, base_dir, now_ns)
         case SimulatedSettings():
             return simulated_feed(settings, source, instruments)
         case _:

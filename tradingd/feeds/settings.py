@@ -25,6 +25,16 @@ class CommonSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     batch_rows: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000
 
 
+class RecordedSettings(CommonSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What feeds of files share.
+
+    time_error_s_max   a row is rejected whose event time is further from its receive time, or whose time is further
+                       ahead of the rows on both sides of it
+    """
+
+    time_error_s_max: Positive = 86_400.0
+
+
 class RecordedFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Lines of `<receive time, ns> <frame>`, plain or gzip. Instruments are VENUE:SYMBOL.
 
@@ -36,7 +46,7 @@ class RecordedFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     symbol: str | None = None
 
 
-class BinanceRecordedSettings(CommonSettings, frozen=True, tag_field="kind", tag="binance_recorded", kw_only=True):
+class BinanceRecordedSettings(RecordedSettings, frozen=True, tag_field="kind", tag="binance_recorded", kw_only=True):
     """Frames of Binance spot or USD-M WebSocket streams as they came off the wire, merged by receive time."""
 
     files: Annotated[tuple[RecordedFile, ...], Meta(min_length=1)]
@@ -80,7 +90,7 @@ class TickFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ineligible: str | None = None
 
 
-class FileSettings(CommonSettings, frozen=True, tag_field="kind", tag="file", kw_only=True):
+class FileSettings(RecordedSettings, frozen=True, tag_field="kind", tag="file", kw_only=True):
     """Tick files, merged by receive time (event time where they have none)."""
 
     files: Annotated[tuple[TickFile, ...], Meta(min_length=1)]

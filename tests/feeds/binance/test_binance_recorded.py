@@ -3,18 +3,21 @@
 import gzip
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tradingd.columns import FRAME, QUOTE, TRADE, TickBatch, concat_ticks
 from tradingd.events import FeedState, FeedStatus, Gap, Input, InputRejected
+from tradingd.feeds import times
 from tradingd.feeds.binance.recorded import recorded_feed
 from tradingd.feeds.contract import FeedConfigError, Item
 from tradingd.feeds.settings import BinanceRecordedSettings, RecordedFile
 from tradingd.instruments import AssetClass, Instrument
 
 T0 = 1_700_000_000_000_000_000
+NOW_NS = T0 + 10**17  # of the one who reads the recordings: three years later
 RECORDINGS = [f"{venue}:{symbol}" for venue in ("usdm", "spot") for symbol in ("BTCUSDT", "ETHUSDT")]
 
 
@@ -25,8 +28,8 @@ def instruments(*names: str) -> list[Instrument]:
     ]
 
 
-def trade(at: int, trade_id: int, price: str = "5", kind: str = "MARKET") -> str:
-    data = f'"t":{trade_id},"p":"{price}","q":"1","T":1700000000001,"m":true,"X":"{kind}"'
+def trade(at: int, trade_id: int, price: str = "5", kind: str = "MARKET", event_ms: int = T0 // 10**6 + 1) -> str:
+    data = f'"t":{trade_id},"p":"{price}","q":"1","T":{event_ms},"m":true,"X":"{kind}"'
     return f'{T0 + at} {{"stream":"btcusdt@trade","data":{{{data}}}}}'
 
 
@@ -35,13 +38,19 @@ def quote(at: int, update_id: int, bid: str = "4", ask: str = "6") -> str:
     return f'{T0 + at} {{"stream":"btcusdt@bookTicker","data":{{{data}}}}}'
 
 
-def items_of(folder: Path, *files: Iterable[str]) -> list[Item]:
+def depth(at: int, update_id: int) -> str:
+    return f'{T0 + at} {{"stream":"btcusdt@depth","data":{{"u":{update_id},"E":{T0 // 10**6}}}}}'
+
+
+def items_of(folder: Path, *files: Iterable[str], **changes: Any) -> list[Item]:
     for number, lines in enumerate(files):
         (folder / f"{number}.raw").write_text("\n".join(lines) + "\n")
     settings = BinanceRecordedSettings(
-        name="rec", files=tuple(RecordedFile(path=f"{number}.raw", venue="X") for number in range(len(files)))
+        name="rec",
+        files=tuple(RecordedFile(path=f"{number}.raw", venue="X") for number in range(len(files))),
+        **changes,
     )
-    batches = recorded_feed(settings, 0, instruments("X:BTCUSDT"), folder).items(0)
+    batches = recorded_feed(settings, 0, instruments("X:BTCUSDT"), folder, NOW_NS).items(0)
     return [item for items in batches for item in items]
 
 
@@ -59,7 +68,9 @@ def test_all_recorded_frames_are_accounted_for(realdata: Path) -> None:
         RecordedFile(path=f"ticks/binance_{venue}_{symbol.lower()}_20240808.raw.gz", venue=venue)
         for venue, symbol in (name.split(":") for name in RECORDINGS)
     )
-    feed = recorded_feed(BinanceRecordedSettings(name="rec", files=files), 0, instruments(*RECORDINGS), realdata)
+    feed = recorded_feed(
+        BinanceRecordedSettings(name="rec", files=files), 0, instruments(*RECORDINGS), realdata, NOW_NS
+    )
     items = [item for items in feed.items(0) for item in items]
     ticks = concat_ticks(ticks_of(items))
     assert len(ticks) == 243_476
@@ -112,6 +123,85 @@ def test_a_trade_seen_before_is_rejected_also_from_another_file(tmp_path: Path) 
     assert bodies(items, Gap) == []
 
 
+def test_an_absurd_trade_id_is_the_odd_one_and_not_the_trades_after_it(tmp_path: Path) -> None:
+    # given an id that no market could have come to, between two that follow each other
+    items = items_of(tmp_path, [trade(0, 7), trade(1, 8), trade(2, 2**62), trade(3, 10), trade(4, 11)])
+    # then it alone is rejected, and the trade that it was is not a missing one
+    (rejected,) = bodies(items, InputRejected)
+    assert (rejected.where, rejected.reason) == (
+        "0.raw:3",
+        f"trade id {2**62} leaps ahead of the last (8); believed only if the next one follows it",
+    )
+    assert [tick.venue_id.tolist() for tick in ticks_of(items)] == [[7, 8], [10, 11]]
+    assert bodies(items, Gap) == []
+
+
+def test_a_leap_that_the_next_trade_confirms_is_a_gap(tmp_path: Path) -> None:
+    far = 5_000_000
+    items = items_of(tmp_path, [trade(0, 7), trade(1, far), trade(2, far + 1), trade(3, far + 2)])
+    assert [body.where for body in bodies(items, InputRejected)] == ["0.raw:2"]
+    assert bodies(items, Gap) == [Gap("rec", 0, far - 8, f"trade ids from 8 to {far}")]
+    assert [tick.venue_id.tolist() for tick in ticks_of(items)] == [[7], [far + 1, far + 2]]
+
+
+def test_ids_may_go_as_far_ahead_as_time_did(tmp_path: Path) -> None:
+    """After an hour without a connection no trade is doubted."""
+    items = items_of(tmp_path, [trade(0, 7), trade(1, 8), trade(3600 * 10**9, 5_000_000)])
+    assert bodies(items, InputRejected) == []
+    assert bodies(items, Gap)[0].missed == 5_000_000 - 9
+
+
+def test_an_absurd_first_id_is_not_what_later_ones_are_measured_by(tmp_path: Path) -> None:
+    items = items_of(tmp_path, [trade(0, 2**62), trade(1, 8), trade(2, 9), quote(3, 2**62), quote(4, 5), quote(5, 6)])
+    assert bodies(items, InputRejected) == bodies(items, Gap) == []
+
+
+def test_an_absurd_update_id_does_not_make_later_quotes_old(tmp_path: Path) -> None:
+    items = items_of(tmp_path, [quote(0, 10), quote(1, 20), quote(2, 2**60), quote(3, 400_000), quote(4, 400_001)])
+    assert [body.where for body in bodies(items, InputRejected)] == ["0.raw:3"]
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 3, 7])
+def test_ids_are_judged_alike_wherever_batches_end(tmp_path: Path, batch_rows: int) -> None:
+    ids = [2**61, 1, 2, 2**62, 3, 3, 2**62 + 9, 2**62 + 10, 5, 2**62 + 13, 2**61]
+    lines = [trade(n, each, "0" if n == 2 else "5") for n, each in enumerate(ids)]
+    whole, small = items_of(tmp_path, lines), items_of(tmp_path, lines, batch_rows=batch_rows)
+    assert (bodies(small, InputRejected), bodies(small, Gap)) == (bodies(whole, InputRejected), bodies(whole, Gap))
+    assert np.concatenate([tick.venue_id for tick in ticks_of(small)]).tolist() == (
+        np.concatenate([tick.venue_id for tick in ticks_of(whole)]).tolist()
+    )
+
+
+@pytest.mark.parametrize("year", [1970, 1971, 2100, 2255])
+def test_an_absurd_event_time_is_rejected_and_later_rows_are_not(tmp_path: Path, year: int) -> None:
+    absurd_ms = (year - 1970) * 31_557_600_000 + 1
+    items = items_of(tmp_path, [trade(0, 7), trade(1, 8, event_ms=absurd_ms), trade(2, 9), depth(3, 5)])
+    (rejected,) = bodies(items, InputRejected)
+    assert rejected.where == "0.raw:2"
+    assert rejected.reason == times.OUTSIDE
+    assert rejected.text == trade(1, 8, event_ms=absurd_ms).partition(" ")[2][: len(rejected.text)]
+    assert [tick.venue_id.tolist() for tick in ticks_of(items)] == [[7], [9, 5]]
+    assert [tick.ts_received_ns.tolist() for tick in ticks_of(items)] == [[T0], [T0 + 2, T0 + 3]]
+
+
+def test_event_and_receive_time_may_be_apart_as_far_as_the_settings_say(tmp_path: Path) -> None:
+    two_hours_on = T0 // 10**6 + 7_200_000
+    lines = [trade(0, 7), trade(1, 8, event_ms=two_hours_on), trade(2, 9)]
+    assert bodies(items_of(tmp_path, lines), InputRejected) == []
+    (rejected,) = bodies(items_of(tmp_path, lines, time_error_s_max=3600.0), InputRejected)
+    assert rejected.reason == times.APART
+
+
+@pytest.mark.parametrize("ahead_s", [200_000, 80 * 31_557_600])
+def test_an_absurd_receive_time_stops_no_clock(tmp_path: Path, ahead_s: int) -> None:
+    """Of a quote that names no time, of one that can not be read, and of a line of another file meanwhile."""
+    ahead = ahead_s * 10**9
+    items = items_of(tmp_path, [quote(0, 1), quote(ahead, 2), f"{T0 + ahead} junk", quote(9, 3)], [trade(5, 1)])
+    assert [body.where for body in bodies(items, InputRejected)] == ["0.raw:2", "0.raw:3"]
+    assert [tick.ts_received_ns.max() - T0 for tick in ticks_of(items)] == [0, 9]
+    assert max(item.ts_received_ns for item in items if isinstance(item, Input)) == T0 + 9
+
+
 def test_an_old_quote_is_rejected_and_holes_in_update_ids_are_not(tmp_path: Path) -> None:
     items = items_of(tmp_path, [quote(0, 10), quote(1, 20), quote(2, 20), quote(3, 15), quote(4, 21)])
     assert [body.where for body in bodies(items, InputRejected)] == ["0.raw:3", "0.raw:4"]
@@ -146,7 +236,7 @@ def test_negative_prices_are_kept_where_the_instrument_allows_them(tmp_path: Pat
         id="X:BTCUSDT", asset_class=AssetClass.FUTURE, tick_size=0.01, lot_size=1, currency="USD", negative_prices=True
     )
     settings = BinanceRecordedSettings(name="rec", files=(RecordedFile(path="0.raw", venue="X"),))
-    items = [item for items in recorded_feed(settings, 0, [oil], tmp_path).items(0) for item in items]
+    items = [item for items in recorded_feed(settings, 0, [oil], tmp_path, NOW_NS).items(0) for item in items]
     assert ticks_of(items)[0].price.tolist() == [-37.63, -38.0]
     assert [body.reason for body in bodies(items, InputRejected)] == ["trade at price zero"]
 
@@ -156,7 +246,9 @@ def test_a_file_that_is_cut_short_gives_what_it_has_and_one_rejection(tmp_path: 
     (tmp_path / "0.raw").write_bytes(gzip.compress(lines.encode())[:-2000])
     settings = BinanceRecordedSettings(name="rec", files=(RecordedFile(path="0.raw", venue="X"),))
     items = [
-        item for items in recorded_feed(settings, 0, instruments("X:BTCUSDT"), tmp_path).items(0) for item in items
+        item
+        for items in recorded_feed(settings, 0, instruments("X:BTCUSDT"), tmp_path, NOW_NS).items(0)
+        for item in items
     ]
     rejections = bodies(items, InputRejected)
     assert "can not be read any further" in rejections[-1].reason
@@ -175,6 +267,6 @@ def test_a_file_that_can_not_be_played_is_one_clear_line_before_anything_starts(
         (tmp_path / "0.raw").write_bytes(content)
     settings = BinanceRecordedSettings(name="rec", files=(RecordedFile(path="0.raw", venue="X"),))
     with pytest.raises(FeedConfigError, match=what) as error:
-        recorded_feed(settings, 0, instruments("X:BTCUSDT"), tmp_path)
+        recorded_feed(settings, 0, instruments("X:BTCUSDT"), tmp_path, NOW_NS)
     assert "feed rec" in str(error.value)
     assert "\n" not in str(error.value)

@@ -10,7 +10,7 @@ import pytest
 
 from tradingd.columns import INELIGIBLE, QUOTE, TRADE, TickBatch, concat_ticks
 from tradingd.events import Input, InputRejected
-from tradingd.feeds import reading
+from tradingd.feeds import reading, times
 from tradingd.feeds.contract import FeedConfigError
 from tradingd.feeds.feed import RowFeed
 from tradingd.feeds.files.feed import file_feed
@@ -21,12 +21,14 @@ IDS = ["US:SPY", "US:IBM", "FX:EURUSD", "FX:USDJPY", "BIN:BTC/USDT", "BIN:BTCUSD
 INSTRUMENTS = [
     Instrument(id=name, asset_class=AssetClass.SPOT, tick_size=0.01, lot_size=1.0, currency="USD") for name in IDS
 ]
+T0_MS = 1_400_000_000_000
+NOW_NS = 1_800_000_000 * 10**9
 TRADES = {"ts_event": "ts", "price": "price", "size": "size"}
 
 
 def feed_of(folder: Path, *files: dict) -> RowFeed:
     settings = msgspec.convert({"kind": "file", "name": "files", "files": files}, FeedSettings)
-    return file_feed(settings, 0, INSTRUMENTS, folder)
+    return file_feed(settings, 0, INSTRUMENTS, folder, NOW_NS)
 
 
 def read(folder: Path, *files: dict) -> tuple[TickBatch, list[InputRejected]]:
@@ -202,7 +204,7 @@ def test_several_files_are_merged(realdata: Path) -> None:
 
 
 def test_sizes_that_a_file_does_not_have_are_absent(tmp_path: Path) -> None:
-    spec = trades_csv(tmp_path, "1000,5.5,1,0", columns={"ts_event": "ts", "bid": "price"})
+    spec = trades_csv(tmp_path, f"{T0_MS},5.5,1,0", columns={"ts_event": "ts", "bid": "price"})
     ticks, _ = read(tmp_path, spec)
     assert ticks.price.tolist() == [5.5]
     assert np.isnan([ticks.size[0], ticks.ask_price[0], ticks.ask_size[0]]).all()
@@ -213,28 +215,68 @@ def test_sizes_that_a_file_does_not_have_are_absent(tmp_path: Path) -> None:
     [
         ("x,1,1,0", "ts is no time"),
         (",1,1,0", "ts is no time"),
-        ("1000,,1,0", "trade without a price"),
-        ("1000,one,1,0", "price is not a number"),
-        ("1000,NaN,1,0", "price is not a number"),
-        ("1000,inf,1,0", "not a finite number"),
-        ("1000,0,1,0", "trade at price zero"),
-        ("1000,-1,1,0", "price not above zero"),
-        ("1000,1,-1,0", "negative size"),
-        ("1000,1,0,0", "trade of size zero"),
-        ("1000,1,1", "3 fields where the header has 4"),
-        ("1000,1,1,0,9", "5 fields where the header has 4"),
+        (f"{T0_MS},,1,0", "trade without a price"),
+        (f"{T0_MS},one,1,0", "price is not a number"),
+        (f"{T0_MS},NaN,1,0", "price is not a number"),
+        (f"{T0_MS},inf,1,0", "not a finite number"),
+        (f"{T0_MS},0,1,0", "trade at price zero"),
+        (f"{T0_MS},-1,1,0", "price not above zero"),
+        (f"{T0_MS},1,-1,0", "negative size"),
+        (f"{T0_MS},1,0,0", "trade of size zero"),
+        (f"{T0_MS},1,1", "3 fields where the header has 4"),
+        (f"{T0_MS},1,1,0,9", "5 fields where the header has 4"),
         ("", "0 fields where the header has 4"),
-        ('1000,1,"1', "3 fields where the header has 4"),
+        (f'{T0_MS},1,"1', "3 fields where the header has 4"),
     ],
 )
 def test_bad_rows_are_rejected_with_line_and_reason(tmp_path: Path, line: str, reason: str) -> None:
-    ticks, rejected = read(tmp_path, trades_csv(tmp_path, "1000,1,1,0", line, "2000,2,1,0"))
+    ticks, rejected = read(tmp_path, trades_csv(tmp_path, f"{T0_MS},1,1,0", line, f"{T0_MS + 1},2,1,0"))
     assert ticks.price.tolist() == [1.0, 2.0]
     assert [(body.where, body.reason, body.text) for body in rejected] == [("t.csv:3", reason, line)]
 
 
+DAY_MS = 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("absurd_ms", "reason"),
+    [
+        (1, times.OUTSIDE),
+        (4_102_444_800_000, times.OUTSIDE),  # the year 2100
+        (8_990_000_000_000, times.OUTSIDE),  # the year 2254
+        (T0_MS + 2 * 365 * DAY_MS, times.AHEAD),
+    ],
+)
+def test_a_row_of_an_absurd_time_is_rejected_and_later_ones_are_not(
+    tmp_path: Path, absurd_ms: int, reason: str
+) -> None:
+    ticks, rejected = read(tmp_path, trades_csv(tmp_path, f"{T0_MS},1,1,0", f"{absurd_ms},5,1,0", f"{T0_MS + 7},2,1,0"))
+    assert [(body.where, body.reason) for body in rejected] == [("t.csv:3", reason)]
+    assert rejected[0].text == f"{absurd_ms},5,1,0"
+    assert (ticks.ts_received_ns // 10**6).tolist() == [T0_MS, T0_MS + 7]
+
+
+def test_history_may_pause_for_years_and_go_back_between_symbols(tmp_path: Path) -> None:
+    """One row a month, then one a year, then from the start again, as in a file that is sorted by symbol."""
+    days = [0, 30, 61, 91, 456, 821, 1186, *range(0, 400, 31), 2000]
+    ticks, rejected = read(tmp_path, trades_csv(tmp_path, *(f"{T0_MS + day * DAY_MS},1,1,0" for day in days)))
+    assert (len(ticks), rejected) == (len(days), [])
+
+
+def test_an_absurd_time_at_the_end_of_a_chunk_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    far = T0_MS + 900 * DAY_MS
+    at = {n: far if n % 10 == 9 else T0_MS + n for n in range(95)}
+    spec = trades_csv(tmp_path, *(f"{ms},1,1,0" for ms in at.values()))
+    whole = read(tmp_path, spec)[1]
+    assert [int(body.where.partition(":")[2]) - 2 for body in whole] == [n for n, ms in at.items() if ms == far]
+    for chunk_bytes in (20, 40, 64, 200):
+        monkeypatch.setattr(reading, "CHUNK_BYTES", chunk_bytes)
+        assert read(tmp_path, spec)[1] == whole
+
+
 def test_quoted_fields_and_other_line_ends_are_read(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_bytes(b'\xef\xbb\xbfts,"price",size,odd\r\n1000,1.5,1,"a,b"\r\n1000,"2.5",1,\r\n')
+    text = f'ts,"price",size,odd\r\n{T0_MS},1.5,1,"a,b"\r\n{T0_MS},"2.5",1,\r\n'
+    (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
     ticks, rejected = read(tmp_path, trades_csv_spec(ineligible="odd"))
     assert (ticks.price.tolist(), ticks.flags.tolist(), rejected) == ([1.5, 2.5], [INELIGIBLE, 0], [])
 
@@ -244,7 +286,7 @@ def trades_csv_spec(**changes: object) -> dict:
 
 
 def test_the_size_of_chunks_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = [f"{1000 + k},{k + 1}.25,{k % 5},{k % 2}" if k % 7 else "junk" for k in range(200)]
+    lines = [f"{T0_MS + k},{k + 1}.25,{k % 5},{k % 2}" if k % 7 else "junk" for k in range(200)]
     spec = trades_csv(tmp_path, *lines)
     whole, whole_rejected = read(tmp_path, spec)
     monkeypatch.setattr(reading, "CHUNK_BYTES", 64)
@@ -254,7 +296,7 @@ def test_the_size_of_chunks_changes_nothing(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_file_that_is_cut_short_says_so_once(tmp_path: Path) -> None:
-    text = "ts,price,size\n" + "\n".join(f"{1000 + k},{k + 1}.5,1" for k in range(300_000))
+    text = "ts,price,size\n" + "\n".join(f"{T0_MS + k},{k + 1}.5,1" for k in range(300_000))
     (tmp_path / "t.csv").write_bytes(gzip.compress(text.encode())[:-5000])
     ticks, rejected = read(tmp_path, trades_csv_spec())
     assert 0 < len(ticks) < 300_000

@@ -35,7 +35,11 @@ class Chunk:
 
 
 def frame_rejection(payload: bytes, reason: str) -> Rejection:
-    return Rejection(reason, payload[: 4 * TEXT_CHARS_MAX].decode("utf-8", "backslashreplace"))
+    return Rejection(reason, frame_text(payload))
+
+
+def frame_text(payload: bytes) -> str:
+    return payload[: 4 * TEXT_CHARS_MAX].decode("utf-8", "backslashreplace")
 
 
 def _split(lines: Sequence[bytes]) -> tuple[list[int], list[bytes]]:

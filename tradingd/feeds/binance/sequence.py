@@ -6,23 +6,17 @@ holes mean nothing; one that does not go up is an old quote, or one seen before.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from tradingd.columns import I64, QUOTE, TRADE
 from tradingd.events import Gap
 from tradingd.feeds.binance.chunk import frame_rejection
-from tradingd.feeds.checks import Mask
+from tradingd.feeds.binance.ids import Ids, Looked
 from tradingd.feeds.rows import Rejection, Rows
 
-
-@dataclass(slots=True)
-class _Mark:
-    """The highest id of one instrument's trades or quotes, and how many faulty ones came after it."""
-
-    highest: int
-    faulty_since: int = 0
+# All symbols of USD-M share one count of updates: some 33,000 a second over the years, forty times that in bursts.
+PER_S_MAX = {TRADE: 10_000, QUOTE: 1_500_000}
 
 
 class IdSequence:
@@ -30,10 +24,10 @@ class IdSequence:
 
     def __init__(self, feed: str) -> None:
         self._feed = feed
-        self._marks: dict[tuple[int, int], _Mark] = {}
+        self._ids: dict[tuple[int, int], Ids] = {}
 
     def checked(self, rows: Rows, faults: Mapping[int, str]) -> Rows:
-        """The rows with faulty, repeated and old ones rejected, and with gaps.
+        """The rows with faulty, repeated, old and leaping ones rejected, and with gaps.
 
         The id of a faulty row is not believed, but a faulty trade is not a missing one.
         """
@@ -47,30 +41,18 @@ class IdSequence:
             instruments = rows.columns["instrument"][of_kind]
             for instrument in np.unique(instruments).tolist():
                 places = of_kind[instruments == instrument]
-                sound, before, faulty_before = self._sound(kind, instrument, rows, places, faulty[places])
-                rejections |= _stale(rows, sound, before)
+                ids, times_ns = (rows.columns[name][places] for name in ("venue_id", "ts_received_ns"))
+                seen = self._ids.setdefault((kind, instrument), Ids(PER_S_MAX[kind]))
+                looked = _at(places, seen.look(ids, times_ns, faulty[places]))
+                rejections |= _stale(rows, looked) | _leaping(rows, looked)
                 if kind == TRADE:
-                    gaps |= self._gaps(rows, sound, before, faulty_before)
+                    gaps |= self._gaps(rows, looked)
         return Rows(rows.columns, rows.rejected, gaps).rejecting(rejections)
 
-    def _sound(self, kind: int, instrument: int, rows: Rows, places: I64, faulty: Mask) -> tuple[I64, I64, I64]:
-        """Places of the rows that are not faulty; for each the highest id before it, and the faulty rows since then."""
-        sound = places[~faulty]
-        faulty_until = np.cumsum(faulty)
-        if not len(sound):
-            if (kind, instrument) in self._marks:
-                self._marks[kind, instrument].faulty_since += len(places)
-            return sound, sound, sound
-        ids = rows.columns["venue_id"][sound]
-        mark = self._marks.get((kind, instrument), _Mark(int(ids[0]) - 1))
-        highest = np.maximum.accumulate(np.concatenate([[mark.highest], ids]))
-        counts = np.concatenate([[-mark.faulty_since], faulty_until[~faulty]])
-        self._marks[kind, instrument] = _Mark(int(highest[-1]), int(faulty_until[-1] - counts[-1]))
-        return sound, highest[:-1], np.diff(counts)
-
-    def _gaps(self, rows: Rows, places: I64, before: I64, faulty_before: I64) -> dict[int, Gap]:
+    def _gaps(self, rows: Rows, looked: Looked) -> dict[int, Gap]:
+        places, before = looked.believed, looked.before
         ids = rows.columns["venue_id"][places]
-        missed = ids - before - 1 - faulty_before
+        missed = ids - before - 1 - looked.faulty_before
         return {
             int(places[i]): Gap(
                 feed=self._feed,
@@ -82,11 +64,26 @@ class IdSequence:
         }
 
 
-def _stale(rows: Rows, places: I64, before: I64) -> dict[int, Rejection]:
-    kinds, ids, payloads = (rows.columns[name][places] for name in ("kind", "venue_id", "payload"))
+def _at(places: I64, looked: Looked) -> Looked:
+    """Places among all rows."""
+    return looked._replace(believed=places[looked.believed], leaping=places[looked.leaping])
+
+
+def _stale(rows: Rows, looked: Looked) -> dict[int, Rejection]:
+    kinds, ids, payloads = (rows.columns[name][looked.believed] for name in ("kind", "venue_id", "payload"))
     return {
-        int(places[i]): frame_rejection(payloads[i], _reason(int(kinds[i]), int(ids[i]), int(before[i])))
-        for i in np.flatnonzero(ids <= before)
+        int(looked.believed[i]): frame_rejection(
+            payloads[i], _reason(int(kinds[i]), int(ids[i]), int(looked.before[i]))
+        )
+        for i in np.flatnonzero(ids <= looked.before)
+    }
+
+
+def _leaping(rows: Rows, looked: Looked) -> dict[int, Rejection]:
+    kinds, ids, payloads = (rows.columns[name][looked.leaping] for name in ("kind", "venue_id", "payload"))
+    return {
+        int(row): frame_rejection(payloads[i], _leap(int(kinds[i]), int(ids[i]), int(looked.before_leap[i])))
+        for i, row in enumerate(looked.leaping)
     }
 
 
@@ -94,3 +91,8 @@ def _reason(kind: int, venue_id: int, last: int) -> str:
     if kind == TRADE:
         return f"trade id {venue_id} was seen or passed already (last {last})"
     return f"book update {venue_id} is not newer than the last ({last})"
+
+
+def _leap(kind: int, venue_id: int, last: int) -> str:
+    name = "trade id" if kind == TRADE else "book update"
+    return f"{name} {venue_id} leaps ahead of the last ({last}); believed only if the next one follows it"

@@ -14,13 +14,16 @@ from tradingd.feeds.merge import merge
 from tradingd.feeds.reading import FileDamagedError, check_readable
 from tradingd.feeds.rows import Rows
 from tradingd.feeds.settings import FileSettings, TickFile
+from tradingd.feeds.times import Text, checked_times, time_limits
 from tradingd.instruments import Instrument
 
 
-def file_feed(settings: FileSettings, source: int, instruments: Sequence[Instrument], base_dir: Path) -> RowFeed:
+def file_feed(
+    settings: FileSettings, source: int, instruments: Sequence[Instrument], base_dir: Path, now_ns: int
+) -> RowFeed:
     """Raises FeedConfigError where a file, a column or an instrument is missing, or a mapping makes no sense."""
     indexes = {instrument.id: index for index, instrument in enumerate(instruments)}
-    floors = price_floors(instruments)
+    floors, limits = price_floors(instruments), time_limits(settings, now_ns)
     paths = [base_dir / spec.path for spec in settings.files]
     tables = [
         _checked_table(spec, path, settings.name, indexes) for spec, path in zip(settings.files, paths, strict=True)
@@ -31,7 +34,7 @@ def file_feed(settings: FileSettings, source: int, instruments: Sequence[Instrum
             Mapper(spec, file=number, instruments=indexes, floors=floors) for number, spec in enumerate(settings.files)
         ]
         streams = [
-            _file_rows(table, mapper, _used(spec))
+            checked_times(_file_rows(table, mapper, _used(spec)), limits)
             for table, mapper, spec in zip(tables, mappers, settings.files, strict=True)
         ]
         return 0, merge(streams, rows_ahead=settings.batch_rows)
@@ -39,12 +42,12 @@ def file_feed(settings: FileSettings, source: int, instruments: Sequence[Instrum
     return RowFeed(settings.name, source, settings.batch_rows, rows, [path.name for path in paths])
 
 
-def _file_rows(table: Table, mapper: Mapper, used: Sequence[str]) -> Iterator[Rows]:
+def _file_rows(table: Table, mapper: Mapper, used: Sequence[str]) -> Iterator[tuple[Rows, Text]]:
     try:
         for piece in table.pieces(used):
-            yield mapper.rows(piece)
+            yield mapper.rows(piece), piece.text
     except FileDamagedError as damage:
-        yield mapper.damaged(str(damage))
+        yield mapper.damaged(str(damage)), lambda _: ""
 
 
 def _used(spec: TickFile) -> list[str]:
