@@ -10,7 +10,7 @@ import pytest
 
 from tradingd.commit import BarRows, Commit
 from tradingd.events import Event
-from tradingd.journal import head
+from tradingd.journal import database, head
 from tradingd.journal.errors import JournalDamaged
 from tradingd.journal.reader import JournalReader
 from tradingd.journal.settings import JournalSettings
@@ -92,6 +92,30 @@ def test_rows_that_belong_to_no_commit_are_found(two_segments: Path, tmp_path: P
     report = tampered(two_segments, tmp_path / "j", 2, statement)
     assert report.fault is not None
     assert report.fault.what == "rows in facts"
+
+
+@pytest.mark.parametrize("table", ["ticks", "frames", "bars", "facts", "commits"])
+def test_where_rows_lie_in_the_file_is_no_part_of_what_was_written(
+    two_segments: Path, tmp_path: Path, table: str
+) -> None:
+    turned = f"CREATE TEMP TABLE kept AS SELECT * FROM {table}; DELETE FROM {table}; CHECKPOINT; "
+    turned += f"INSERT INTO {table} SELECT * FROM kept ORDER BY rowid DESC"
+    assert tampered(two_segments, tmp_path / "j", 2, turned).fault is None
+    with JournalReader.open(tmp_path / "j") as read, JournalReader.open(two_segments) as whole:
+        assert list(map(str, read.commits())) == list(map(str, whole.commits()))
+
+
+def test_commits_are_read_in_ranges(two_segments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given more commits than are read at once
+    monkeypatch.setattr(database, "COMMITS_AT_ONCE", 2)
+    assert verify(two_segments).end.commit_no == 6
+    # when one stands twice, at the border between two ranges, and has no rows
+    twice = "INSERT INTO commits SELECT commit_no, first_seq, last_seq, 0, 0, 0, 0, 0, digest FROM commits "
+    twice += "WHERE commit_no = (SELECT min(commit_no) + 1 FROM commits)"
+    report = tampered(two_segments, tmp_path / "j", 2, twice)
+    # then it is found all the same
+    assert report.fault is not None
+    assert report.fault.where == "000002.duckdb"
 
 
 def test_commits_cut_off_the_end_are_found(two_segments: Path, tmp_path: Path) -> None:

@@ -1,16 +1,19 @@
 """Recomputes the digest chain from the tables alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import takewhile
 from typing import NamedTuple
 
 from tradingd.journal import database
+from tradingd.journal.ahead import ahead
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import CommitRow, Encoded, next_digest
 from tradingd.journal.errors import JournalDamaged
 from tradingd.journal.schema import ROW_TABLES
 from tradingd.journal.tables import Tables
 
-CHUNK_ROWS = 100_000
+CHUNK_ROWS = 250_000
 KEEP = "keep the folder as it is and restore a copy (`trade verify` says what is missing)"
 
 
@@ -38,7 +41,7 @@ class Fault(NamedTuple):
         return f"{place}: {self.what}: expected {self.expected}, found {self.found}"
 
 
-def chunks(rows: Sequence[CommitRow], limit: int = CHUNK_ROWS) -> Iterator[list[CommitRow]]:
+def chunks(rows: Iterable[CommitRow], limit: int = CHUNK_ROWS) -> Iterator[list[CommitRow]]:
     """Runs of commits of about `limit` rows together, at least one commit each."""
     chunk: list[CommitRow] = []
     size = 0
@@ -55,33 +58,45 @@ def chunks(rows: Sequence[CommitRow], limit: int = CHUNK_ROWS) -> Iterator[list[
 def check_chain(connection: Connection, start: ChainPoint, where: str, *, to_seq: int | None = None) -> ChainPoint:
     """The chain's end. Raises JournalDamaged at the first fault."""
     rows = database.read_commits(connection, start.last_seq + 1)
-    chosen = rows if to_seq is None else [row for row in rows if row.last_seq <= to_seq]
+    chosen = rows if to_seq is None else takewhile(lambda row: row.last_seq <= to_seq, rows)
     end, fault = follow(connection, start, chosen, where)
     if fault is not None:
         raise JournalDamaged(f"damaged: {fault}; {KEEP}")
     return end
 
 
+class _Chunk(NamedTuple):
+    """Some commits and their rows, as the digest takes them."""
+
+    commits: list[CommitRow]
+    tables: Tables
+    encoded: Encoded
+
+
 def follow(
-    connection: Connection, start: ChainPoint, rows: Sequence[CommitRow], where: str
+    connection: Connection, start: ChainPoint, rows: Iterable[CommitRow], where: str
 ) -> tuple[ChainPoint, Fault | None]:
-    """Recomputes the digests of `rows`; stops at the first fault."""
+    """Recomputes the digests of `rows`; stops at the first fault. Nobody else may use the connection meanwhile."""
     end = start
-    for chunk in chunks(rows):
-        tables = database.read_tables(connection, chunk[0].first_seq, chunk[-1].last_seq)
-        end, fault = _follow_chunk(tables, end, chunk, where)
-        if fault is not None:
-            return end, fault
+    with closing(ahead(_read_chunks(connection, rows))) as read:
+        for chunk in read:
+            end, fault = _follow_chunk(chunk, end, where)
+            if fault is not None:
+                return end, fault
     return end, None
 
 
-def _follow_chunk(
-    tables: Tables, end: ChainPoint, chunk: list[CommitRow], where: str
-) -> tuple[ChainPoint, Fault | None]:
-    encoded = Encoded(tables)
-    starts = tables.offsets([row.first_seq for row in chunk]).tolist()
-    stops = tables.offsets([row.last_seq + 1 for row in chunk]).tolist()
-    for row, start, stop in zip(chunk, starts, stops, strict=True):
+def _read_chunks(connection: Connection, rows: Iterable[CommitRow]) -> Iterator[_Chunk]:
+    for commits in chunks(rows):
+        tables = database.read_tables(connection, commits[0].first_seq, commits[-1].last_seq)
+        yield _Chunk(commits, tables, Encoded(tables))
+
+
+def _follow_chunk(chunk: _Chunk, end: ChainPoint, where: str) -> tuple[ChainPoint, Fault | None]:
+    rows, tables, encoded = chunk
+    starts = tables.offsets([row.first_seq for row in rows]).tolist()
+    stops = tables.offsets([row.last_seq + 1 for row in rows]).tolist()
+    for row, start, stop in zip(rows, starts, stops, strict=True):
         fault = _order_fault(end, row, where) or _count_fault(row, start, stop, where)
         if fault is not None:
             return end, fault

@@ -1,5 +1,6 @@
 """DuckDB as the journal uses it: pinned settings, columns in, columns out, no pyarrow."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
 }
 NEVER = "1TB"
+COMMITS_AT_ONCE = 50_000
 
 FRAME_SCHEMA = {"seq": pl.Int64, "payload": pl.Binary}
 FACT_SCHEMA = {
@@ -115,17 +117,23 @@ def _bar_columns(bars: BarRows) -> dict[str, Any]:
 # --- rows out ---------------------------------------------------------------------------------------------------------
 
 
-def read_commits(connection: Connection, from_seq: int = 1) -> list[CommitRow]:
-    """Commits that end at or after `from_seq`, in order."""
-    query = "SELECT * FROM commits WHERE last_seq >= ? ORDER BY commit_no"
-    return [CommitRow(*row) for row in connection.execute(query, [from_seq]).fetchall()]
+def read_commits(connection: Connection, from_seq: int = 1) -> Iterator[CommitRow]:
+    """Commits that end at or after `from_seq`, in order; a range at a time, for there may be millions."""
+    query = f"SELECT * FROM commits WHERE last_seq >= ? AND commit_no > ? ORDER BY commit_no LIMIT {COMMITS_AT_ONCE}"
+    after = -(2**63)
+    while True:
+        rows = connection.execute(query, [from_seq, after]).fetchall()
+        yield from map(CommitRow._make, rows)
+        if len(rows) < COMMITS_AT_ONCE:
+            return
+        after = rows[-1][0]
 
 
 def read_tables(connection: Connection, first_seq: int, last_seq: int) -> Tables:
-    ticks = _read(connection, "ticks", _TICK_SELECT, "seq", first_seq, last_seq)
-    frames = _read(connection, "frames", "*", "seq", first_seq, last_seq)
-    bars = _read(connection, "bars", _BAR_SELECT, "seq, n", first_seq, last_seq)
-    facts = _read(connection, "facts", "*", "seq, n", first_seq, last_seq)
+    ticks = _read(connection, "ticks", _TICK_SELECT, ["seq"], first_seq, last_seq)
+    frames = _read(connection, "frames", "*", ["seq"], first_seq, last_seq)
+    bars = _read(connection, "bars", _BAR_SELECT, ["seq", "n"], first_seq, last_seq)
+    facts = _read(connection, "facts", "*", ["seq", "n"], first_seq, last_seq)
     return Tables(
         ticks={name: ticks[name].to_numpy() for name in ticks.columns},
         frame_seq=frames["seq"].to_numpy(),
@@ -135,10 +143,20 @@ def read_tables(connection: Connection, first_seq: int, last_seq: int) -> Tables
     )
 
 
-def _read(connection: Connection, table: str, columns: str, order: str, first_seq: int, last_seq: int) -> pl.DataFrame:
+def _read(
+    connection: Connection, table: str, columns: str, order: Sequence[str], first_seq: int, last_seq: int
+) -> pl.DataFrame:
     # Numbers in the text, not parameters: with those DuckDB materialises the rows one value at a time.
-    query = f"SELECT {columns} FROM {table} WHERE seq BETWEEN {first_seq} AND {last_seq} ORDER BY {order}"
-    return frame_of(connection, query)
+    frame = frame_of(connection, f"SELECT {columns} FROM {table} WHERE seq BETWEEN {first_seq} AND {last_seq}")
+    return frame if _is_sorted(frame, order) else frame.sort(order)
+
+
+def _is_sorted(frame: pl.DataFrame, order: Sequence[str]) -> bool:
+    """Rows come as they were inserted; to let DuckDB sort them would take as long as to read them."""
+    if len(order) == 1:
+        return frame[order[0]].is_sorted()
+    seq, n = (frame[name].to_numpy() for name in order)
+    return bool(np.all((seq[1:] > seq[:-1]) | ((seq[1:] == seq[:-1]) & (n[1:] >= n[:-1]))))
 
 
 def _bar_rows(bars: pl.DataFrame) -> BarRows:

@@ -14,6 +14,7 @@ import polars as pl
 from tradingd.commit import Commit
 from tradingd.events import Body, Event, SnapshotTaken
 from tradingd.journal import database, head, segments, snapshots, sql
+from tradingd.journal.ahead import ahead
 from tradingd.journal.chain import KEEP, chunks
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import CommitRow
@@ -22,7 +23,7 @@ from tradingd.journal.folder import Identity, Lock, Paths, read_identity
 from tradingd.journal.head import Head
 from tradingd.journal.segments import Manifest, read_manifest
 from tradingd.journal.settings import JournalSettings
-from tradingd.journal.tables import commit_of, event_of
+from tradingd.journal.tables import Tables, commit_of, event_of
 
 Connect = Callable[[int], Connection]  # by number of the segment
 
@@ -143,14 +144,11 @@ class JournalReader:
         Neighbouring batches of one source come joined. Raises JournalDamaged.
         """
         for number in self._numbers:
-            with self._reading(number) as connection:
-                rows = database.read_commits(connection, from_seq)
-            for chunk in chunks(rows):
-                yield from self._chunk(number, chunk)
+            with self._reading(number) as connection, closing(ahead(_read_chunks(connection, from_seq))) as read:
+                for rows, tables in read:
+                    yield from self._commits_of(number, rows, tables)
 
-    def _chunk(self, number: int, rows: list[CommitRow]) -> Iterator[Commit]:
-        with self._reading(number) as connection:
-            tables = database.read_tables(connection, rows[0].first_seq, rows[-1].last_seq)
+    def _commits_of(self, number: int, rows: list[CommitRow], tables: Tables) -> Iterator[Commit]:
         starts = tables.offsets([row.first_seq for row in rows]).tolist()
         stops = tables.offsets([row.last_seq + 1 for row in rows]).tolist()
         for row, start, stop in zip(rows, starts, stops, strict=True):
@@ -180,3 +178,8 @@ class JournalReader:
     def sql(self, query: str, limits: sql.SqlLimits | None = None) -> pl.DataFrame:
         """Answers a query over all readable segments; see `sql.run`. Raises SqlError."""
         return sql.run([self._paths.segment(number) for number in self._numbers], query, limits or sql.SqlLimits())
+
+
+def _read_chunks(connection: Connection, from_seq: int) -> Iterator[tuple[list[CommitRow], Tables]]:
+    for rows in chunks(database.read_commits(connection, from_seq)):
+        yield rows, database.read_tables(connection, rows[0].first_seq, rows[-1].last_seq)

@@ -154,6 +154,8 @@ class _Verification:
         yield from self._snapshots(connection)
         self._note_head(connection, before)
         rows = segments.count_rows(connection)
+        if rows["commits"] != (expected := self.report.end.commit_no - before.commit_no):
+            yield Fault(name, None, "", "rows in commits", str(expected), str(rows["commits"]))
         self.report.rows += sum(rows[table] for table in ROW_TABLES)
         manifest = segments.read_manifest(self._paths, number)
         if manifest is not None:
