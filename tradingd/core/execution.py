@@ -19,6 +19,7 @@ from tradingd.events import (
     OperatorCommand,
     OrderFilled,
     OrderRefused,
+    OrderRejected,
     OrderRequested,
     OrdStatus,
     OrdType,
@@ -27,6 +28,7 @@ from tradingd.events import (
     TimeInForce,
 )
 from tradingd.grid import grid_of
+from tradingd.kernels.scan import NEVER
 from tradingd.reducers.ledger import Order
 from tradingd.reducers.post import post
 from tradingd.risk import monitor
@@ -45,6 +47,7 @@ MS_NS = 1_000_000
 
 def follow(turn: Turn, decision: Decision, before: Decision | None) -> None:
     """Brings position and protection in line with a new decision."""
+    turn.memory.instruments["refused"][decision.instrument] = 0
     if before is None or before.target != decision.target:
         _trade(turn, decision)
     _move_protection(turn, decision)
@@ -85,9 +88,9 @@ def _go_on(turn: Turn) -> None:
 
 
 def _close_all(turn: Turn, reason: str) -> None:
-    context = turn.state.risk_context()
-    for index in range(len(turn.state.settings.instruments)):
-        _request_all(turn, monitor.closing_orders(context, index, reason))
+    """What was refused has its own time."""
+    for index in np.flatnonzero(turn.memory.instruments["refused"] == 0).tolist():
+        _request_all(turn, monitor.closing_orders(turn.state.risk_context(), index, reason))
 
 
 def _move_protection(turn: Turn, decision: Decision) -> None:
@@ -138,11 +141,36 @@ def request(turn: Turn, order: OrderRequested, *, latency_ns: int | None = None)
     verdict = review(msgspec.structs.replace(order, cl_ord_id=turn.next_id()), turn.state.risk_context())
     if isinstance(verdict, OrderRefused):
         turn.emit(verdict)
+        if order.reduce_only:
+            _again_later(turn, order.instrument)
         return False
     turn.emit(verdict.order)
     m = turn.memory
     venue.submit(m.venue, m.terms, verdict, turn.now_ns, latency_ns=latency_ns)
     return True
+
+
+def _again_later(turn: Turn, instrument: int) -> None:
+    """What reduces was refused: it is looked at again after a while, and given up after `retries_max` times, until a
+    decision, a fill or an operator changes something."""
+    record, settings = turn.memory.instruments[instrument], turn.state.settings.risk
+    if record["retry_ns"] == NEVER:
+        record["refused"] += 1
+        if record["refused"] <= settings.retries_max:
+            record["retry_ns"] = turn.now_ns + settings.retry_interval_ms * MS_NS
+
+
+def _retry(turn: Turn) -> None:
+    """Asks again for what protects or closes a position, as far as it is still missing."""
+    ledger, records = turn.state.ledger, turn.memory.instruments
+    for index in np.flatnonzero(records["retry_ns"] <= turn.now_ns).tolist():
+        records["retry_ns"][index] = NEVER
+        if FLATTEN in ledger.halts:
+            _request_all(turn, monitor.closing_orders(turn.state.risk_context(), index, FLATTEN))
+        elif any(on_the_way(ledger, index)):
+            _again_later(turn, index)
+        elif index in ledger.decisions:
+            _move_protection(turn, ledger.decisions[index])
 
 
 def _request_all(turn: Turn, orders: Iterable[OrderRequested]) -> None:
@@ -178,6 +206,7 @@ def resume(turn: Turn, command: OperatorCommand) -> None:
 def flatten(turn: Turn, command: OperatorCommand) -> None:
     """Halts, and closes every position, also what orders that could not be taken back in time still open."""
     _halt(turn, Halted(rule=FLATTEN, text=command.reason or "flattened by hand", by=command.actor))
+    turn.memory.instruments["refused"] = 0
     _close_all(turn, FLATTEN)
 
 
@@ -204,9 +233,10 @@ def open_books(turn: Turn) -> None:
 
 
 def on_time(turn: Turn) -> None:
-    """Orders and cancels arrive at the venue, orders expire, days begin."""
+    """Orders and cancels arrive at the venue, orders expire, what was refused is asked for again, days begin."""
     m = turn.memory
     _report(turn, venue.on_time(m.venue, m.terms, m.market, turn.now_ns))
+    _retry(turn)
     _watch_losses(turn)
     watch(turn.state)
 
@@ -249,13 +279,23 @@ def _report(turn: Turn, bodies: Iterable[AnyBody]) -> None:
     for body in bodies:
         if isinstance(body, OrderFilled):
             _fill(turn, body)
+        elif isinstance(body, OrderRejected):
+            _reject(turn, body)
         else:
             turn.emit(body)
     _go_on(turn)
 
 
+def _reject(turn: Turn, rejected: OrderRejected) -> None:
+    order = turn.state.ledger.orders.get(rejected.cl_ord_id)
+    turn.emit(rejected)
+    if order is not None and order.request.reduce_only:
+        _again_later(turn, order.request.instrument)
+
+
 def _fill(turn: Turn, fill: OrderFilled) -> None:
     ledger = turn.state.ledger
+    turn.memory.instruments["refused"][fill.instrument] = 0
     order = ledger.orders.get(fill.cl_ord_id)
     before = ledger.lots(fill.instrument) * fill.side.sign
     if not turn.emit(fill):

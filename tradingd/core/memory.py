@@ -139,6 +139,7 @@ def _fill_instrument(record: Any, settings: CoreSettings, instrument: Instrument
     record["touch_low"], record["touch_high"] = -np.inf, np.inf
     record["account"] = [a.currency for a in settings.accounts].index(instrument.currency)
     record["maintenance"] = instrument.margin.maintenance_rate
+    record["retry_ns"] = k.NEVER
 
 
 def _zones(instruments: tuple[Instrument, ...]) -> tuple[I64, I64, list[tuple[int, int]]]:

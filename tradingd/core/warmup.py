@@ -14,6 +14,8 @@ from tradingd.reducers.ledger import open_accounts
 from tradingd.risk import monitor
 from tradingd.simulation import venue
 
+MS_NS = 1_000_000
+
 
 def warm_state(settings: CoreSettings, library: Library, books: Books, past: Iterable[Sequence[Item]]) -> State:
     """The state after `past`, of which the facts are discarded: strategies saw it; the rest is what the record says.
@@ -31,6 +33,8 @@ def warm_state(settings: CoreSettings, library: Library, books: Books, past: Ite
     open_accounts(state.ledger, settings.accounts)
     state.memory.told["target"] = math.nan  # equal to nothing, so that every slot tells what it wants at its next bar
     _reopen_venue(state, books.awake)
+    # what was refused is not known any more, so every position is looked at once
+    state.memory.instruments["retry_ns"] = state.memory.core_ns + settings.risk.retry_interval_ms * MS_NS
     forget_peaks(state)
     monitor.roll(state.risk_context())
     watch(state)

@@ -12,7 +12,8 @@ def watch(state: State) -> None:
     """After anything that may have changed orders, positions or limits."""
     note_peaks(state)
     for index in range(len(state.memory.instruments)):
-        watch_orders(state, index)
+        _watch_levels(state, index)
+    _watch_time(state)
     context = state.risk_context()
     _watch_positions(state, context)
     _watch_accounts(state, context)
@@ -20,10 +21,20 @@ def watch(state: State) -> None:
 
 def watch_orders(state: State, instrument: int) -> None:
     """After the venue looked at one instrument, whether or not it had anything to say."""
+    _watch_levels(state, instrument)
+    _watch_time(state)
+
+
+def _watch_levels(state: State, instrument: int) -> None:
     m = state.memory
     levels = venue.touch_levels(m.venue, instrument)
     m.instruments["touch_low"][instrument], m.instruments["touch_high"][instrument] = levels
-    m.cursor["timer_ns"] = min(venue.due_ns(m.venue), monitor.next_roll_ns(m.core_ns))
+
+
+def _watch_time(state: State) -> None:
+    m = state.memory
+    retry_ns = int(m.instruments["retry_ns"].min())
+    m.cursor["timer_ns"] = min(venue.due_ns(m.venue), retry_ns, monitor.next_roll_ns(m.core_ns))
 
 
 def note_peaks(state: State) -> None:

@@ -82,6 +82,8 @@ INSTRUMENT = np.dtype(
         ("maintenance", "f8"),  # rate
         ("mark", "f8"),
         ("waiting", "u1"),  # a decision waits until orders for an older one have ended
+        ("refused", "i8"),  # orders that reduce, since the newest decision or fill
+        ("retry_ns", "i8"),  # core time at which they are asked for again
     ],
     align=True,
 )

@@ -25,6 +25,8 @@ class RiskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     stale_data_ms        age of the newest tick of the instrument
     market_hours         orders only while the instrument's session is open
     restricted           ids of instruments in which exposure may not grow
+    retry_interval_ms    after which a refused order that protects or closes a position is asked for again
+    retries_max          how often at most, until a decision, a fill or an operator changes something; 0 = never
     """
 
     risk_per_trade: Fraction = None
@@ -44,3 +46,5 @@ class RiskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     stale_data_ms: Annotated[int, Meta(ge=1)] | None = 60_000
     market_hours: bool = True
     restricted: tuple[str, ...] = ()
+    retry_interval_ms: Annotated[int, Meta(ge=1)] = 1000
+    retries_max: Annotated[int, Meta(ge=0)] = 60
