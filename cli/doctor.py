@@ -20,7 +20,7 @@ from . import frame
 from .options import AsJson
 from .output import Mood, answer, styled
 
-LIBRARIES = ("tradingd", "duckdb", "msgspec", "numba", "numpy", "polars", "rich", "typer")
+LIBRARIES = ("tradingd", "cryptography", "duckdb", "httpx", "msgspec", "numba", "numpy", "polars", "rich", "typer")
 FREE_MB_MIN, FREE_MB_GOOD = 500, 10_000
 FILES_GOOD = 256  # descriptors that the daemon may need with many feeds and segments
 SYNC_ROUNDS, SYNC_MS_GOOD = 20, 10.0

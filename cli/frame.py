@@ -19,6 +19,7 @@ CODE_BY_ERROR = {
     "tradingd.daemon.recovery:RecoveryError": OUTSIDE,
     "tradingd.feeds.contract:FeedConfigError": USAGE,
     "tradingd.journal.errors:JournalError": OUTSIDE,
+    "tradingd.journal.errors:SigningError": USAGE,
     "tradingd.journal.sql:SqlError": USAGE,
     "tradingd.kernels.compile:CacheUnwritableError": OUTSIDE,
     "tradingd.strategies.contract:StrategyError": USAGE,

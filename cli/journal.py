@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tradingd.audit.newest import Line
     from tradingd.audit.points import Position
 
+KEY_FILE = Path("~/.config/tradingd/signing.pem")
 FOLLOW_S = 1.0
 FOLLOWED_MAX = 10_000  # lines at a time
 
@@ -93,6 +94,27 @@ def sql(
         return
     result = {"columns": found.columns, "rows": found.to_dicts()}
     answer(result, [*frame_lines(found), counted(len(found), "row")], as_json or form is Format.JSON)
+
+
+@app.command()
+def keygen(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The private key; FILE.pub too.")] = KEY_FILE,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key that signs heads, for `journal.signing.key_file` in a config.
+
+    The file is its owner's alone and never overwritten. Whoever verifies needs the public key only.
+
+    Example: trade journal keygen --out keys/signing.pem
+    """
+    from tradingd.journal.signing import make_key, public_path
+
+    file = out.expanduser()
+    public_key = make_key(file)
+    lines = [f"private key {file}, for this user only; keep it out of the journal and its copies"]
+    lines += [f"public key {public_path(file)}", public_key]
+    result = {"key_file": str(file), "public_key_file": str(public_path(file)), "public_key": public_key}
+    answer(result, lines, as_json)
 
 
 # --- following --------------------------------------------------------------------------------------------------------

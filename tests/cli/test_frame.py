@@ -13,7 +13,7 @@ import pytest
 import typer
 from tradingd_cli import frame, trade, tradingd
 
-HEAVY = ("numba", "duckdb", "polars", "numpy", "msgspec", "rich", "pyarrow")
+HEAVY = ("numba", "duckdb", "polars", "numpy", "msgspec", "rich", "pyarrow", "cryptography", "httpx")
 
 
 def commands(app: typer.Typer, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

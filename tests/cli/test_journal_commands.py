@@ -345,3 +345,19 @@ def test_a_demo_whose_proof_fails_is_1(forged: Path, tmp_path: Path, run: Run, m
     monkeypatch.setattr(demo, "_play", lambda *_: [])
     ran = run("tradingd", "demo")
     assert (ran.code, "NOT as it was written" in ran.out, "NOT identical" in ran.out) == (1, True, True)
+
+
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+
+def test_keygen_shows_the_public_key_only(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "signing.pem"
+    ran = run("trade", "journal", "keygen", "--out", file)
+    assert ran.code == 0
+    assert ran.out.splitlines()[-1] == (tmp_path / "signing.pem.pub").read_text().strip()
+    assert not any(line in ran.out for line in file.read_text().splitlines())
+    again = run("trade", "journal", "keygen", "--out", file)
+    assert (again.code, again.out) == (2, "")
+    assert again.err == f"error: {file} is there already and is not overwritten; name another file\n"
+    made = json.loads(run("trade", "journal", "keygen", "--out", tmp_path / "b.pem", "--json").out)
+    assert made["public_key_file"] == str(tmp_path / "b.pem.pub")

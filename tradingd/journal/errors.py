@@ -25,5 +25,9 @@ class JournalFailed(JournalError):
     """A write failed. Leave the process without `close()`: only recovery at the next start knows what was kept."""
 
 
+class SigningError(JournalError):
+    """A key that can not be used for what it was named for."""
+
+
 def one_line(error: Exception) -> str:
     return " ".join(str(error).split())
