@@ -67,12 +67,35 @@ def test_paths_are_relative_to_the_file_whatever_the_working_directory(
     assert config.daemon.control_socket == "/run/x.sock"
 
 
+def test_several_files_in_one_feed_and_several_feeds_at_their_own_pace_are_good(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("ts,p\n1,2\n")
+    (feed,) = file_feed(instrument="SIM:AAA")
+    both = feed | {"files": [feed["files"][0] | {"path": name} for name in ("a.csv", "b.csv")]}
+    paced = [RAW["feeds"][0] | {"name": name, "pace": "recorded"} for name in ("one", "two")]
+    assert [len(resolve(RAW | {"feeds": feeds}, tmp_path).feeds) for feeds in ([both], paced, [both, *paced])] == [
+        1,
+        2,
+        3,
+    ]
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({"instruments": [INSTRUMENT, INSTRUMENT]}, 'instruments[1].id: "SIM:AAA" is there 2 times (0, 1)'),
         ({"strategies": strategy() * 2}, 'strategies[1].name: "cross" is there 2 times (0, 1)'),
-        ({"feeds": RAW["feeds"] * 2}, 'feeds[1].name: "market" is there 2 times (0, 1)'),
+        (
+            {"feeds": [feed | {"pace": "recorded"} for feed in RAW["feeds"] * 2]},
+            'feeds[1].name: "market" is there 2 times (0, 1)',
+        ),
+        (
+            {"feeds": [RAW["feeds"][0] | {"name": name} for name in ("one", "two")]},
+            (
+                'feeds[1].pace: only one feed can have pace "max", these have: one, two; put their files into one feed, '
+                'or set pace = "recorded"'
+            ),
+        ),
         ({"accounts": RAW["accounts"] * 2}, 'accounts[1].currency: "USD" is there 2 times (0, 1)'),
         (
             {"instruments": [INSTRUMENT | {"currency": "EUR"}]},

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import math
+import re
 from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -228,8 +229,10 @@ def test_resumes_at_any_row_as_if_it_had_never_stopped(make_feed: Callable[[int]
     def resumed(resume_after: int, batch_rows: int) -> None:
         batches = run(make_feed(batch_rows), resume_after)
         assert entries(batches) == whole[resume_after:]
-        detail = f"resumed after {resume_after} rows" if resume_after else ""
-        assert statuses_of(batches)[0].body.detail == detail
+        resumed = f"resumed after {resume_after} rows, " if resume_after else ""
+        told = statuses_of(batches)[0].body.detail
+        assert re.fullmatch(rf"{resumed}inputs [0-9a-f]{{16}}( of \d+ bytes)?", told)
+        make_feed(50).inputs.check("feed", told, resume_after)
 
     resumed()
 

@@ -23,7 +23,7 @@ from tradingd.core.snapshot import state_digest
 from tradingd.daemon.daemon import Daemon
 from tradingd.daemon.prepare import Prepared
 from tradingd.daemon.recovery import RecoveryError
-from tradingd.events import FeedState, FeedStatus, OrderFilled, Resumption, RunStarted, Signal
+from tradingd.events import OrderFilled, Resumption, RunStarted, Signal
 from tradingd.feeds.contract import FeedConfigError
 from tradingd.journal.reader import JournalReader
 from tradingd.reducers.digest import digest_view
@@ -265,6 +265,7 @@ def test_feeds_keep_their_source_when_their_order_changes(tmp_path: Path) -> Non
     play_part(config, 5)
     start = CONFIG.index("[[feeds]]")
     other = (CONFIG[start : CONFIG.index("[bars]")]).replace('"market"', '"another"').replace("seed = 7", "seed = 8")
+    other = other.replace("seed", 'pace = "recorded"\nspeed = 1e6\nseed')  # only one may go as fast as it can
     write_config(tmp_path, CONFIG[:start] + other + CONFIG[start:])
     daemon = play_config(config)
     assert runs_of(config)[-1].sources == ("market", "another")
@@ -320,17 +321,18 @@ def test_a_feed_that_can_not_start_lets_the_journal_go(tmp_path: Path) -> None:
     prepared(config).journal.close()
 
 
-def test_a_feed_with_fewer_rows_than_the_journal_says_so(tmp_path: Path) -> None:
+def test_a_feed_of_other_rows_than_the_journals_is_refused_until_it_has_another_name(tmp_path: Path) -> None:
+    # given a journal of a whole day
     config = write_config(tmp_path)
     play_config(config)
-    play_config(config, "feeds.0.duration_s=200")
-    (missing,) = (
-        body
-        for body in bodies_of(journal_of(config), FeedStatus)
-        if isinstance(body, FeedStatus) and body.state is FeedState.DISCONNECTED
-    )
-    assert "the journal holds 2000 more rows than there are" in missing.detail
+    # when its feed is to go on as another market
+    with pytest.raises(FeedConfigError, match=r"^feed market: the 4,000 rows in the journal are of other files or set"):
+        prepared(config, "feeds.0.seed=8")
+    # then the journal was let go; at another pace it goes on, and under another name the other market is played
+    play_config(config, 'feeds.0.pace="recorded"', "feeds.0.speed=1000000.0")
     assert rows_of(journal_of(config)) == ROWS
+    daemon = play_config(config, "feeds.0.seed=8", 'feeds.0.name="other"')
+    assert daemon.state.ledger.cursors == {"market": ROWS, "other": ROWS}
 
 
 def test_a_snapshot_of_another_version_is_not_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

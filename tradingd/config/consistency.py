@@ -8,10 +8,11 @@ from tradingd.columns import DAY_TIMEFRAME, TIMEFRAMES, parent_level
 from tradingd.config import places
 from tradingd.config.kinds import strategy_problems
 from tradingd.config.problems import Problem, suggestion
-from tradingd.config.settings import Config
+from tradingd.config.settings import Config, JournalPlace
 from tradingd.config.zones import UnknownZoneError, bake
 from tradingd.feeds.settings import FeedSettings, RecordedFile, SimulatedSettings, TickFile
 from tradingd.instruments import AccountSettings, Instrument
+from tradingd.journal.settings import FileAnchorSettings
 
 INT64_MAX = 2**63 - 1
 
@@ -26,10 +27,13 @@ def inconsistencies(config: Config, base: Path) -> list[Problem]:
         *(p for n, item in enumerate(config.instruments) for p in _instrument(item, f"instruments[{n}]", config)),
         *(p for n, item in enumerate(config.accounts) for p in _account(item, f"accounts[{n}]")),
         *(p for n, item in enumerate(config.feeds) for p in _feed(item, f"feeds[{n}]", config, base)),
+        *_racing(config),
         *_known_instruments(config),
         *(p for n, item in enumerate(config.strategies) for p in strategy_problems(item, f"strategies[{n}]", base)),
         *_quorum(config),
         *_path(config.journal.folder, "journal.folder", base),
+        *_signing(config.journal, base),
+        *_duplicates("journal.anchors", "name", [a.name for a in config.journal.anchors]),
         *_path(config.daemon.control_socket, "daemon.control_socket", base),
     ]
 
@@ -88,6 +92,18 @@ def _feed(feed: FeedSettings, path: str, config: Config, base: Path) -> Iterator
             yield Problem(f"{path}.files[{n}].venue", f'no instrument is of the venue "{file.venue}"')
 
 
+def _racing(config: Config) -> Iterator[Problem]:
+    """Each would push the others' time ahead, by as much as it happens to be quicker in a run."""
+    racing = [n for n, feed in enumerate(config.feeds) if feed.pace == "max"]
+    if len(racing) > 1:
+        names = ", ".join(config.feeds[n].name for n in racing)
+        yield Problem(
+            f"feeds[{racing[1]}].pace",
+            f'only one feed can have pace "max", these have: {names}; put their files into one feed, or set '
+            'pace = "recorded"',
+        )
+
+
 def _known_instruments(config: Config) -> Iterator[Problem]:
     ids = [instrument.id for instrument in config.instruments]
     for n, strategy in enumerate(config.strategies):
@@ -109,6 +125,16 @@ def _quorum(config: Config) -> Iterator[Problem]:
         yield Problem(
             "combine.quorum", f"{config.combine.quorum} votes are never reached: at most {most} vote on an instrument"
         )
+
+
+def _signing(journal: JournalPlace, base: Path) -> Iterator[Problem]:
+    if journal.signing is not None:
+        yield from _file(journal.signing.key_file, "journal.signing.key_file", base)
+    elif journal.anchors:
+        yield Problem("journal.anchors", "need a key that signs; `trade journal keygen` makes one for journal.signing")
+    for n, anchor in enumerate(journal.anchors):
+        if isinstance(anchor, FileAnchorSettings):
+            yield from _path(anchor.path, f"journal.anchors[{n}].path", base)
 
 
 def _file(text: str, path: str, base: Path) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from tradingd.config.settings import Config
 from tradingd.core.memory import Library
 from tradingd.core.settings import CoreSettings, encode_settings
 from tradingd.daemon.recovery import Identity, Recovered, continued, continued_sources, recover
-from tradingd.events import RunStarted
+from tradingd.events import FeedState, FeedStatus, RunStarted
 from tradingd.feeds.build import build_feed
 from tradingd.feeds.contract import Feed
 from tradingd.journal.reader import JournalReader
@@ -44,8 +44,12 @@ def prepare(config: Config, base: Path) -> Prepared:
             settings = continued(core_settings(config), previous)
             identity = Identity(config=digest(settings), code=code_digest(library))
             recovered = recover(reader, settings, library, identity)
+            told = told_by_feeds(reader)
         sources = continued_sources([feed.name for feed in config.feeds], previous)
         feeds = [build_feed(feed, sources.index(feed.name), settings.instruments, base) for feed in config.feeds]
+        for feed in feeds:
+            if rows := recovered.state.ledger.cursors.get(feed.name, 0):
+                feed.inputs.check(feed.name, told.get(feed.name, ""), rows)
         failing.pop_all()
     return Prepared(config, settings, library, identity, journal, sources, feeds, recovered)
 
@@ -70,3 +74,10 @@ def run_started(p: Prepared) -> RunStarted:
 def newest_run(reader: JournalReader) -> RunStarted | None:
     """The newest start of a run; None in an empty journal."""
     return next((event.body for event in reader.events(RunStarted) if isinstance(event.body, RunStarted)), None)
+
+
+def told_by_feeds(reader: JournalReader) -> dict[str, str]:
+    """What each feed said when it last began."""
+    said = (event.body for event in reader.events(FeedStatus))
+    began = [body for body in said if isinstance(body, FeedStatus) and body.state is FeedState.CONNECTED]
+    return {body.feed: body.detail for body in reversed(began)}

@@ -13,6 +13,14 @@ class FeedConfigError(Exception):
     """A feed can not start as it is configured; the message is one line: what, where, what to do."""
 
 
+class FeedInputs(Protocol):
+    """What a feed's rows are made of."""
+
+    def check(self, feed: str, told: str, rows: int) -> None:
+        """Raises FeedConfigError where the journal's rows, at whose begin that was told, are of other inputs."""
+        ...
+
+
 class Feed(Protocol):
     """A source of market data.
 
@@ -23,6 +31,9 @@ class Feed(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def inputs(self) -> FeedInputs: ...
 
     def batches(self, resume_after: int) -> AsyncGenerator[list[Item], None]:
         """Lists of items in order. Close it (contextlib.aclosing) to let go of its files before its end."""

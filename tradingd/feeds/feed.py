@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from tradingd.events import FeedState, FeedStatus, Input
 from tradingd.feeds.contract import Item
+from tradingd.feeds.inputs import Inputs
 from tradingd.feeds.report import Report
 from tradingd.feeds.rows import Rows, items_of, rebatched
 
@@ -19,8 +20,12 @@ RowSource = Callable[[int], tuple[int, Iterator[Rows]]]
 class RowFeed:
     """A finite feed. `files` names the files that rows point into; reading and parsing happen in a thread."""
 
-    def __init__(self, name: str, source: int, batch_rows: int, rows: RowSource, files: Sequence[str] = ()) -> None:
+    def __init__(
+        self, name: str, source: int, batch_rows: int, rows: RowSource, inputs: Inputs, files: Sequence[str] = ()
+    ) -> None:
         self.name = name
+        self.inputs = inputs
+        self._told = inputs.text()
         self._source = source
         self._batch_rows = batch_rows
         self._rows = rows
@@ -33,7 +38,7 @@ class RowFeed:
 
     def items(self, resume_after: int) -> Iterator[list[Item]]:
         """The same without asyncio."""
-        return _Run(self.name, self._source, self._files, resume_after).items(
+        return _Run(self.name, self._source, self._files, resume_after, self._told).items(
             *self._rows(resume_after), batch_rows=self._batch_rows
         )
 
@@ -41,11 +46,12 @@ class RowFeed:
 class _Run:
     """One pass over a feed."""
 
-    def __init__(self, name: str, source: int, files: Sequence[str], resume_after: int) -> None:
+    def __init__(self, name: str, source: int, files: Sequence[str], resume_after: int, told: str) -> None:
         self._name = name
         self._source = source
         self._files = files
         self._resume_after = resume_after
+        self._told = told
         self._ts_ns = 0
         self._missing = 0
         self._report = Report()
@@ -78,8 +84,8 @@ class _Run:
         return items_of(rows, self._name, self._source, self._files)
 
     def _connected(self) -> Input:
-        detail = f"resumed after {self._resume_after} rows" if self._resume_after else ""
-        return self._status(FeedState.CONNECTED, detail)
+        resumed = f"resumed after {self._resume_after} rows, " if self._resume_after else ""
+        return self._status(FeedState.CONNECTED, resumed + self._told)
 
     def _end(self) -> Iterator[list[Item]]:
         if self._missing > 0:

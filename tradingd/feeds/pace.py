@@ -30,6 +30,7 @@ class PacedFeed:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.name = feed.name
+        self.inputs = feed.inputs
         self._feed = feed
         self._speed = speed
         self._clock_s = clock_s

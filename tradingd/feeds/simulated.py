@@ -16,6 +16,7 @@ import numpy as np
 from tradingd.columns import AGGRESSOR_BUY, AGGRESSOR_SELL, F64, I64, QUOTE, TRADE
 from tradingd.feeds.contract import FeedConfigError
 from tradingd.feeds.feed import RowFeed
+from tradingd.feeds.inputs import inputs_of
 from tradingd.feeds.rows import Columns, Rows, empty_columns
 from tradingd.feeds.settings import SimulatedSettings
 from tradingd.grid import grid_of
@@ -36,7 +37,7 @@ def simulated_feed(settings: SimulatedSettings, source: int, instruments: Sequen
         first = min(max(resume_after - 1, 0) // market.block_rows, market.blocks - 1)
         return first * market.block_rows, map(market.block, range(first, market.blocks))
 
-    return RowFeed(settings.name, source, settings.batch_rows, rows)
+    return RowFeed(settings.name, source, settings.batch_rows, rows, inputs_of(settings))
 
 
 class SimulatedMarket:

@@ -8,6 +8,7 @@ from tradingd.feeds.binance.parse import FrameParser
 from tradingd.feeds.binance.sequence import IdSequence
 from tradingd.feeds.checks import faults_of, price_floors
 from tradingd.feeds.feed import RowFeed
+from tradingd.feeds.inputs import inputs_of
 from tradingd.feeds.merge import merge
 from tradingd.feeds.reading import FileDamagedError, check_readable, line_chunks
 from tradingd.feeds.rows import Rows
@@ -36,7 +37,8 @@ def recorded_feed(
         merged = merge(files, rows_ahead=settings.batch_rows)
         return 0, (ids.checked(piece, faults_of(piece.columns, floors)) for piece in merged)
 
-    return RowFeed(settings.name, source, settings.batch_rows, rows, [path.name for path in paths])
+    names = [path.name for path in paths]
+    return RowFeed(settings.name, source, settings.batch_rows, rows, inputs_of(settings, paths), names)
 
 
 def _file_rows(path: Path, parser: FrameParser) -> Iterator[tuple[Rows, Text]]:

@@ -10,6 +10,7 @@ from tradingd.feeds.contract import FeedConfigError
 from tradingd.feeds.feed import RowFeed
 from tradingd.feeds.files.mapping import Mapper
 from tradingd.feeds.files.tables import Table, open_table
+from tradingd.feeds.inputs import inputs_of
 from tradingd.feeds.merge import merge
 from tradingd.feeds.reading import FileDamagedError, check_readable
 from tradingd.feeds.rows import Rows
@@ -39,7 +40,8 @@ def file_feed(
         ]
         return 0, merge(streams, rows_ahead=settings.batch_rows)
 
-    return RowFeed(settings.name, source, settings.batch_rows, rows, [path.name for path in paths])
+    names = [path.name for path in paths]
+    return RowFeed(settings.name, source, settings.batch_rows, rows, inputs_of(settings, paths), names)
 
 
 def _file_rows(table: Table, mapper: Mapper, used: Sequence[str]) -> Iterator[tuple[Rows, Text]]:
