@@ -56,6 +56,11 @@ class FeedState(enum.StrEnum):
     DONE = "done"
 
 
+class AnchorState(enum.StrEnum):
+    WORKING = "working"
+    FAILING = "failing"
+
+
 class Command(enum.StrEnum):
     HALT = "halt"
     RESUME = "resume"
@@ -138,6 +143,14 @@ class SnapshotTaken(Body, frozen=True):
     at_seq: int
     file: str
     digest: str
+
+
+class AnchorStatus(Body, frozen=True):
+    """Whether signed heads come to a place: told when that changes, and first in each run."""
+
+    anchor: str
+    state: AnchorState
+    text: str = ""
 
 
 # --- facts (n >= 1) ---------------------------------------------------------------------------------------------------
@@ -298,6 +311,7 @@ class CoreFailed(Body, frozen=True):
 
 INPUTS = (
     RunStarted, RunStopped, FeedStatus, Gap, InputRejected, ClockAdvanced, OperatorCommand, SnapshotTaken,
+    AnchorStatus,
 )  # fmt: skip
 FACTS = (
     LateTick, Signal, Decision, OrderRequested, OrderRefused, OrderAccepted, OrderRejected, CancelRequested,
@@ -310,7 +324,7 @@ AnyBody = (
     RunStarted | RunStopped | FeedStatus | Gap | InputRejected | ClockAdvanced | OperatorCommand | SnapshotTaken
     | LateTick | Signal | Decision | OrderRequested | OrderRefused | OrderAccepted | OrderRejected | CancelRequested
     | OrderCanceled | OrderExpired | OrderFilled | PositionChanged | AccountChanged | Halted | Resumed | LimitChanged
-    | Anomaly | CoreFailed
+    | Anomaly | CoreFailed | AnchorStatus
 )  # fmt: skip
 
 

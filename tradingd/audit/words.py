@@ -63,6 +63,10 @@ def _snapshot_taken(body: e.SnapshotTaken, _: Names) -> str:
     return f"the state after seq {body.at_seq} was written to {body.file}"
 
 
+def _anchor_status(body: e.AnchorStatus, _: Names) -> str:
+    return f"anchor {body.anchor}: {body.state}, {body.text}"
+
+
 # --- decisions --------------------------------------------------------------------------------------------------------
 
 
@@ -180,6 +184,7 @@ _WORDS: dict[type[e.Body], Callable[[Any, Names], str]] = {
     e.ClockAdvanced: _clock_advanced,
     e.OperatorCommand: _operator_command,
     e.SnapshotTaken: _snapshot_taken,
+    e.AnchorStatus: _anchor_status,
     e.LateTick: _late_tick,
     e.Signal: _signal,
     e.Decision: _decision,

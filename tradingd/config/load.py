@@ -13,10 +13,11 @@ from tradingd.config.check import check
 from tradingd.config.consistency import inconsistencies
 from tradingd.config.overrides import apply_overrides
 from tradingd.config.problems import ConfigError
-from tradingd.config.settings import Config
+from tradingd.config.settings import Config, JournalPlace
 from tradingd.config.zones import bake
 from tradingd.core.settings import CoreSettings
 from tradingd.feeds.settings import FeedSettings, SimulatedSettings
+from tradingd.journal.settings import AnchorSettings, FileAnchorSettings
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -33,16 +34,16 @@ def resolve(raw: dict[str, Any], base: Path, where: str = "") -> Config:
     config = msgspec.convert(raw, Config)
     if problems := inconsistencies(config, base):
         raise ConfigError(problems, where)
-    journal = places.journal_folder(config.journal.folder, config.name, base)
+    folder = places.journal_folder(config.journal.folder, config.name, base)
     socket = config.daemon.control_socket
     return replace(
         config,
         instruments=tuple(bake(instrument) for instrument in config.instruments),
         feeds=tuple(_placed(feed, base) for feed in config.feeds),
-        journal=replace(config.journal, folder=str(journal)),
+        journal=_journal(config.journal, folder, base),
         daemon=replace(
             config.daemon,
-            control_socket=str(places.place(socket, base) if socket else places.socket_in(journal)),
+            control_socket=str(places.place(socket, base) if socket else places.socket_in(folder)),
         ),
     )
 
@@ -55,6 +56,21 @@ def core_settings(config: Config) -> CoreSettings:
 def digest(config: CoreSettings) -> str:
     """Of the resolved settings; equal digests mean equal settings."""
     return hashlib.blake2b(msgspec.json.encode(config, order="deterministic"), digest_size=16).hexdigest()
+
+
+def _journal(journal: JournalPlace, folder: Path, base: Path) -> JournalPlace:
+    """The journal's settings with all paths absolute."""
+    signing = journal.signing
+    if signing is not None:
+        signing = replace(signing, key_file=str(places.place(signing.key_file, base)))
+    anchors = tuple(_placed_anchor(anchor, base) for anchor in journal.anchors)
+    return replace(journal, folder=str(folder), signing=signing, anchors=anchors)
+
+
+def _placed_anchor(anchor: AnchorSettings, base: Path) -> AnchorSettings:
+    if not isinstance(anchor, FileAnchorSettings):
+        return anchor
+    return replace(anchor, path=str(places.place(anchor.path, base)))
 
 
 def _placed(feed: FeedSettings, base: Path) -> FeedSettings:

@@ -6,13 +6,15 @@ from msgspec import Meta, Struct
 
 from tradingd.core.settings import CoreSettings
 from tradingd.feeds.settings import FeedSettings
-from tradingd.journal.settings import JournalSettings
+from tradingd.journal.settings import AnchorSettings, JournalSettings, SigningSettings
 
 
 class JournalPlace(JournalSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """folder   of the journal; empty: journal/<name> beside the config's file"""
 
     folder: str = ""
+    signing: SigningSettings | None = None
+    anchors: tuple[AnchorSettings, ...] = ()
 
 
 class DaemonSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Settings of the journal's writer."""
+"""Settings of the journal's writer, of who signs its heads, and of where these are kept."""
 
 from typing import Annotated
 
@@ -20,3 +20,45 @@ class JournalSettings(Struct, frozen=True, forbid_unknown_fields=True):
     roll_daily: bool = True
     memory_mb: Annotated[int, Meta(ge=128)] = 1024
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
+
+
+class SigningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Heads are signed at the start of a run, when a segment ends, at a clean stop, and in between.
+
+    key_file        a private key that `trade journal keygen` made; its owner's alone
+    every_commits   a head is signed at least so often while commits are made
+    """
+
+    key_file: str
+    every_commits: Annotated[int, Meta(ge=1, le=10_000_000)] = 1000
+
+
+class CommonAnchorSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where signed heads are kept out of reach of whoever can write the journal; needs `journal.signing`.
+
+    timeout_s   an attempt that takes longer has failed; a clean stop waits for it too
+    """
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$")]
+    timeout_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
+
+
+class FileAnchorSettings(CommonAnchorSettings, frozen=True, tag_field="kind", tag="file", kw_only=True):
+    """Appends each line to a file, durably; its folder has to be there."""
+
+    path: str
+
+
+class CommandAnchorSettings(CommonAnchorSettings, frozen=True, tag_field="kind", tag="command", kw_only=True):
+    """Runs a program (no shell) with the line on its standard input; 0 means that it has it."""
+
+    argv: Annotated[tuple[str, ...], Meta(min_length=1)]
+
+
+class HttpAnchorSettings(CommonAnchorSettings, frozen=True, tag_field="kind", tag="http", kw_only=True):
+    """POSTs the line as application/json; a status of 2xx means that it has it. Redirects are not followed."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://[^/\s]+")]
+
+
+AnchorSettings = FileAnchorSettings | CommandAnchorSettings | HttpAnchorSettings

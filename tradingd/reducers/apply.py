@@ -103,6 +103,7 @@ REDUCERS: dict[type[e.Body], Reducer] = {
     e.ClockAdvanced: _unchanged,
     e.OperatorCommand: _unchanged,
     e.SnapshotTaken: _unchanged,
+    e.AnchorStatus: _unchanged,
     e.LateTick: _late_tick,
     e.Signal: _signal,
     e.Decision: _decision,
