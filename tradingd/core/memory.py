@@ -179,6 +179,7 @@ def _slot_records(table: list[Slot]) -> tuple[Records, I64]:
     for record, slot in zip(records, table, strict=True):
         record["instrument"], record["timeframe"] = slot.instrument, slot.timeframe
         record["python"] = isinstance(slot.instances[0], PythonInstance)
+        record["warmup"] = slot.instances[0].warmup_bars - 1
         record["steps_start"] = len(rows)
         rows.extend(instance.row for instance in slot.instances if isinstance(instance, CompiledInstance))
         record["steps_stop"] = len(rows)

@@ -31,7 +31,7 @@ from tradingd.columns import (
     BarArray,
 )
 from tradingd.kernels.bars import bar_add, bar_merge, bar_start, bar_write
-from tradingd.kernels.calls import address_of, apply_exits, copy_out, step_wish
+from tradingd.kernels.calls import address_of, apply_exits, call_step, copy_out
 from tradingd.kernels.compile import kernel
 from tradingd.kernels.sessions import session_bounds
 
@@ -100,6 +100,7 @@ SLOT = np.dtype(
         ("steps_start", "i8"),  # addresses of its step (where compiled) and its exits, as kernels.calls takes them
         ("steps_stop", "i8"),
         ("changed", "i8"),
+        ("warmup", "i8"),  # bars still to be seen before what it wants counts
         ("unlawful", "i8"),  # it wanted a target or confidence that is not allowed
         ("bar", "i8"),  # output row of the newest bar
     ],
@@ -373,16 +374,29 @@ def settle(slot: Records, bar: Records, s: Records, steps: I64, wish: Records, t
     """Runs what is compiled of a slot, puts prices on the grid and compares the outcome with what was last told."""
     rows = steps[slot.steps_start : slot.steps_stop]
     at = address_of(bar)
-    lawful = apply_exits(rows, at, wish) if slot.python != 0 else step_wish(rows, at, wish)
+    if slot.python == 0:
+        call_step(rows[0, 0], rows[0, 1], at, rows[0, 2], address_of(wish.own))
+        rows = rows[1:]
+    is_warm = slot.warmup == 0
+    if not is_warm:
+        slot.warmup -= 1
+        unwish(wish.own)
+    lawful = apply_exits(rows, at, wish)
     f = wish.final
     f.stop = on_tick(f.stop, s)
     f.take_profit = on_tick(f.take_profit, s)
     slot.unlawful = 0 if lawful else 1
-    if lawful and unchanged(f, told):
+    if lawful and (not is_warm or unchanged(f, told)):
         return False
     copy_out(f, told)
     slot.changed = 1
     return True
+
+
+@kernel
+def unwish(own: Records) -> None:
+    """What was wanted too early is as if it had never been."""
+    own.target, own.confidence, own.stop, own.take_profit = 0.0, 1.0, np.nan, np.nan
 
 
 @kernel

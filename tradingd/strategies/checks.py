@@ -50,13 +50,13 @@ def extreme_markets(count: int) -> dict[str, BarArray]:
 
 def check_contract(strategy: Strategy, params: Mapping[str, Any] | None = None, exits: Exits = ()) -> None:
     """All the checks. Raises AssertionError that says which one failed."""
-    warmup = StrategyRun(strategy, params, exits).instance.warmup_bars
+    warmup = StrategyRun(strategy, params, exits).warmup_bars
     bars = random_walk(3 * warmup + 500)
     whole = StrategyRun(strategy, params, exits).feed(bars)
     check_deterministic(strategy, params, exits, bars, whole)
     check_causal(strategy, params, exits, bars, whole)
     check_snapshot(strategy, params, exits, bars, whole)
-    check_warmup(whole, warmup)
+    check_warmup(strategy, params, bars)
     check_named_state(strategy, params)
     for name, market in extreme_markets(3 * warmup + 100).items():
         outs = StrategyRun(strategy, params, exits).feed(market)  # raises where a target or confidence is not allowed
@@ -95,9 +95,12 @@ def check_snapshot(
         assert outs.tobytes() == expected[cut:].tobytes(), f"restored after {cut} bars, it goes on differently"
 
 
-def check_warmup(outs: Outs, warmup_bars: int) -> None:
-    early = np.flatnonzero(outs["target"][: warmup_bars - 1])
-    assert not len(early), f"a target on bar {early[0] + 1}, but {warmup_bars} bars are declared as warm-up"
+def check_warmup(strategy: Strategy, params: Mapping[str, Any] | None, bars: BarArray) -> None:
+    """Nobody would hear what is wanted before the warm-up is over."""
+    declared = StrategyRun(strategy, params).warmup_bars
+    outs = StrategyRun(strategy, params, warmup_bars=1).feed(bars[: declared - 1])
+    early = np.flatnonzero(outs["target"])
+    assert not len(early), f"a target on bar {early[0] + 1}, but {declared} bars are declared as warm-up"
 
 
 def check_named_state(strategy: Strategy, params: Mapping[str, Any] | None) -> None:

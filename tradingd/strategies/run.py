@@ -21,30 +21,54 @@ Outs = np.ndarray[Any, Any]  # (n,) of calls.OUT
 
 
 class StrategyRun:
-    """One strategy on one instrument, with exits that are compiled. `feed` may be called as often as there are bars."""
+    """One strategy on one instrument, with exits that are compiled. `feed` may be called as often as there are bars.
+
+    Nothing is wanted before `warmup_bars` have been seen: by default those that the strategy declares.
+    """
 
     def __init__(
         self,
         strategy: CompiledStrategy | type[PythonStrategy],
         params: Mapping[str, Any] | None = None,
         exits: Sequence[tuple[CompiledStrategy, Mapping[str, Any]]] = (),
+        *,
+        warmup_bars: int | None = None,
     ) -> None:
         self.instance: CompiledInstance | PythonInstance = strategy.instantiate(params)
         self.exits = [leave.instantiate(leave_params) for leave, leave_params in exits]
         self.wish = new_wishes(1)
+        self.warmup_bars = self.instance.warmup_bars if warmup_bars is None else warmup_bars
+        self._seen = 0
         compiled = [i for i in (self.instance, *self.exits) if isinstance(i, CompiledInstance)]
         self._steps = np.array([i.row for i in compiled], np.int64).reshape(-1, 3)
 
     def feed(self, bars: BarArray) -> Outs:
         """(n,) closed bars to (n,) of OUT: what is wanted after each. Raises StrategyError where it is not allowed."""
         outs = np.zeros(len(bars), OUT)
-        if isinstance(self.instance, CompiledInstance):
-            done = run_wishes(self._steps, bars, self.wish, outs)
-        else:
-            done = self._feed_python(self.instance, bars, outs)
+        cold = min(max(self.warmup_bars - 1 - self._seen, 0), len(bars))
+        for i in range(cold):
+            self._feed_cold(bars[i : i + 1])
+            copy_out(self.wish[0]["final"], outs[i])
+        done = cold + self._feed_warm(bars[cold:], outs[cold:])
         if done < len(bars):
             raise StrategyError(f"bar {done}: a target outside of [-1, 1], a confidence outside of [0, 1], or NaN")
+        self._seen += len(bars)
         return outs
+
+    def _feed_warm(self, bars: BarArray, outs: Outs) -> int:
+        if isinstance(self.instance, CompiledInstance):
+            return int(run_wishes(self._steps, bars, self.wish, outs))
+        return self._feed_python(self.instance, bars, outs)
+
+    def _feed_cold(self, bar: BarArray) -> None:
+        """The strategy learns, and what it wants is as if it had never been; its exits see no exposure."""
+        exits = self._steps
+        if isinstance(self.instance, CompiledInstance):
+            run_wishes(self._steps[:1], bar, new_wishes(1), np.zeros(1, OUT))
+            exits = self._steps[1:]
+        else:
+            self.instance.on_bar(bar_of(bar[0]))
+        apply_exits(exits, bar.ctypes.data, self.wish[0])
 
     def _feed_python(self, instance: PythonInstance, bars: BarArray, outs: Outs) -> int:
         for i in range(len(bars)):
@@ -57,9 +81,11 @@ class StrategyRun:
         return len(bars)
 
     def snapshot(self) -> list[bytes]:
-        return [self.wish.tobytes(), *(i.snapshot() for i in (self.instance, *self.exits))]
+        seen = self._seen.to_bytes(8, "little")
+        return [seen, self.wish.tobytes(), *(i.snapshot() for i in (self.instance, *self.exits))]
 
     def restore(self, snapshot: list[bytes]) -> None:
-        self.wish[:] = np.frombuffer(snapshot[0], self.wish.dtype)
-        for instance, taken in zip((self.instance, *self.exits), snapshot[1:], strict=True):
+        self._seen = int.from_bytes(snapshot[0], "little")
+        self.wish[:] = np.frombuffer(snapshot[1], self.wish.dtype)
+        for instance, taken in zip((self.instance, *self.exits), snapshot[2:], strict=True):
             instance.restore(taken)
