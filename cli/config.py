@@ -1,5 +1,6 @@
 """trade config: check, show, init and schema."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,14 +62,19 @@ def init(
 
     Example: trade config init mine.toml && tradingd start -c mine.toml
     """
-    from tradingd.config.template import demo_text
+    from tradingd.config.template import demo_text, is_name
 
+    if not is_name(file.stem):
+        raise frame.UsageError(f"{file}: the daemon is named after the file; choose a name of letters, digits, - and _")
     try:
         with file.open("x", encoding="utf-8") as stream:
             stream.write(demo_text(file.stem))
     except FileExistsError as error:
         raise frame.UsageError(f"{file} is there already; choose another name") from error
-    answer({"config": str(file)}, [f"{file} is written; start it with: tradingd start -c {file}"], as_json)
+    except FileNotFoundError as error:
+        raise frame.UsageError(f"there is no folder {file.parent}; make it first") from error
+    start = f"tradingd start -c {shlex.quote(str(file))}"
+    answer({"config": str(file)}, [f"{file} is written; start it with: {start}"], as_json)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """tradingd demo: a simulated trading day, then the proof of what happened."""
 
 import asyncio
+import shlex
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -196,5 +197,6 @@ def _indented(rows: list[tuple[str, ...]]) -> list[str]:
 def _next_lines(folder: Path, summary: "Summary", newest: "deque[Line]") -> list[str]:
     refused = [f"{each.seq}.{each.n}" for each in summary.refused.values()]
     fills = [f"{line.seq}.{line.n}" for line in newest if line.type == "OrderFilled"]
-    why = [f"  trade explain {folder} {position}" for position in (*refused[:1], *fills[-1:])]
+    typed = shlex.quote(str(folder))
+    why = [f"  trade explain {typed} {position}" for position in (*refused[:1], *fills[-1:])]
     return [f"journal {folder}", *why]

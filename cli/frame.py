@@ -60,7 +60,7 @@ def run(app: typer.Typer) -> None:
         code = exit_code(error)
         if code is None:
             raise
-        for line in explained(error).splitlines():
+        for line in filter(str.strip, explained(error).splitlines()):
             print(f"error: {line}", file=sys.stderr)
         sys.exit(code)
 

@@ -72,8 +72,29 @@ def test_a_config_is_never_written_over(tmp_path: Path, run: Callable[..., Any])
     assert "is there already" in ran.err
 
 
-def test_a_folder_that_can_not_be_written_is_3(tmp_path: Path, run: Callable[..., Any]) -> None:
-    assert run("trade", "config", "init", tmp_path / "nowhere" / "mine.toml").code == 3
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path, run: Callable[..., Any]) -> None:
+    ran = run("trade", "config", "init", tmp_path / "nowhere" / "mine.toml")
+    assert (ran.code, ran.err) == (2, f"error: there is no folder {tmp_path / 'nowhere'}; make it first\n")
+
+
+@pytest.mark.parametrize("name", ["my day.toml", "-x.toml", "über.toml", '".toml', f"{'x' * 65}.toml"])
+def test_a_config_that_would_not_be_good_is_not_written(name: str, tmp_path: Path, run: Callable[..., Any]) -> None:
+    ran = run("trade", "config", "init", tmp_path / name)
+    assert (ran.code, len(ran.err.splitlines()), list(tmp_path.iterdir())) == (2, 1, [])
+    assert "choose a name of letters, digits, - and _" in ran.err
+
+
+def test_what_is_said_of_a_new_config_can_be_typed(tmp_path: Path, run: Callable[..., Any]) -> None:
+    (tmp_path / "my day").mkdir()
+    ran = run("trade", "config", "init", tmp_path / "my day" / "mine.toml")
+    assert ran.out.rstrip().endswith(f"tradingd start -c '{tmp_path}/my day/mine.toml'")
+
+
+def test_a_config_that_is_not_there_is_named_once(tmp_path: Path, run: Callable[..., Any]) -> None:
+    file = tmp_path / "none.toml"
+    said = f"{file}: no such file; trade config init makes one\n"
+    assert run("trade", "config", "check", file).out == said
+    assert run("trade", "config", "show", file).err == f"error: {said}"
 
 
 def test_the_reference_page_is_the_one_in_docs(run: Callable[..., Any]) -> None:

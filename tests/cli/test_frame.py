@@ -71,6 +71,7 @@ def ended(error: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     [
         (frame.UsageError("say which"), 2, "error: say which\n"),
         (frame.UsageError("one\ntwo"), 2, "error: one\nerror: two\n"),
+        (frame.UsageError("one\n\n  two"), 2, "error: one\nerror:   two\n"),
         (FileNotFoundError(2, "No such file", "a.toml"), 3, "error: a.toml: No such file\n"),
         (OSError(28, "No space left on device"), 3, "error: No space left on device\n"),
         (ConnectionResetError("gone"), 3, "error: gone\n"),

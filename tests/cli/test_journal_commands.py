@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tradingd_cli import demo, live
 
 from tradingd.api.messages import AccountView, FeedView, Status
 from tradingd.audit.newest import Line
+from tradingd.audit.tally import Summary
 from tradingd.daemon.daemon import Daemon
 from tradingd.events import FeedState
 from tradingd.journal.reader import JournalReader
@@ -321,9 +323,13 @@ def test_the_demo_of_a_journal_that_is_there_goes_beside_it(
     assert "max_quantity" in found["summary"]["refused"]
 
 
-def test_the_screen_of_the_demo_shows_what_happens(capsys: pytest.CaptureFixture[str]) -> None:
-    from collections import deque
+def test_what_the_demo_says_to_type_can_be_typed(tmp_path: Path) -> None:
+    newest = deque([Line(9, 1, "", "OrderFilled", "bought 3 SIM:AAA")])
+    lines = demo._next_lines(tmp_path / "my day", Summary(9, {}, {}, {}, [], {}), newest)
+    assert lines[1:] == [f"  trade explain '{tmp_path}/my day' 9.1"]
 
+
+def test_the_screen_of_the_demo_shows_what_happens(capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
 
     status = Status(

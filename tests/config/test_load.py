@@ -92,8 +92,8 @@ def test_several_files_in_one_feed_and_several_feeds_at_their_own_pace_are_good(
         (
             {"feeds": [RAW["feeds"][0] | {"name": name} for name in ("one", "two")]},
             (
-                'feeds[1].pace: only one feed can have pace "max", these have: one, two; put their files into one feed, '
-                'or set pace = "recorded"'
+                'feeds[1].pace: only one feed can have pace "max", these have: one, two; put their files into one '
+                'feed, or set pace = "recorded"'
             ),
         ),
         ({"accounts": RAW["accounts"] * 2}, 'accounts[1].currency: "USD" is there 2 times (0, 1)'),

@@ -17,11 +17,11 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ConfigError([Problem(str(path), "no such file; trade config init makes one")]) from error
+        raise ConfigError([Problem("", "no such file; trade config init makes one")], str(path)) from error
     except OSError as error:
-        raise ConfigError([Problem(str(path), error.strerror or str(error))]) from error
+        raise ConfigError([Problem("", error.strerror or str(error))], str(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError([Problem(str(path), f"not TOML: {error}")]) from error
+        raise ConfigError([Problem("", f"not TOML: {error}")], str(path)) from error
 
 
 def place(text: str, base: Path) -> Path:

@@ -2,8 +2,19 @@
 
 from importlib.resources import files
 
+import msgspec
+
+from tradingd.config.check import check
+from tradingd.config.settings import Config
+
 NAME_LINE = 'name = "demo"'
 FOLDER_LINE = 'folder = "../journal/demo"'
+
+
+def is_name(text: str) -> bool:
+    """Whether a daemon can be called so."""
+    kind = next(field.type for field in msgspec.structs.fields(Config) if field.name == "name")
+    return not check(text, kind)
 
 
 def demo_text(name: str) -> str:
