@@ -83,6 +83,14 @@ def fsync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+def make_folder(folder: Path) -> None:
+    """With its parents, each name durable in the folder above it."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        fsync_folder(folder.parent)
+
+
 def write_durably(path: Path, content: bytes) -> None:
     """All or nothing: a temporary file, fsync, rename, fsync of the folder."""
     temporary = path.with_name(path.name + ".new")

@@ -21,6 +21,7 @@ from tradingd.journal.folder import (
     explain,
     fsync_folder,
     is_blank,
+    make_folder,
     read_identity,
     remove_unfinished,
     renamed,
@@ -49,7 +50,7 @@ def recover(paths: Paths, settings: JournalSettings) -> tuple[Lock, Recovered]:
     try:
         if not is_blank(paths.folder):
             read_identity(paths)
-        paths.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(paths.folder)
         with ExitStack() as undo:
             lock = Lock.exclusive(paths)
             undo.callback(lock.release)

@@ -20,7 +20,7 @@ from tradingd.journal.database import Connection
 from tradingd.journal.digest import CommitRow, Encoded, next_digest
 from tradingd.journal.errors import JournalError, JournalFailed, one_line
 from tradingd.journal.faults import point
-from tradingd.journal.folder import Lock, Paths
+from tradingd.journal.folder import Lock, Paths, fsync_folder
 from tradingd.journal.head import Head, HeadFile
 from tradingd.journal.reader import JournalReader
 from tradingd.journal.recovery import Recovered, recover
@@ -50,6 +50,8 @@ class Journal:
         self._rows = recovered.rows
         self._created_day = recovered.created_ns // DAY_NS
         self._checkpointed_s = time.monotonic()
+        self._logs = 0  # changes with every write-ahead log that may have been made
+        self._log_named = -1  # of which one the name is durable
         self._usable = True
         self._live = threading.Lock()  # held by whoever checkpoints or rolls
         self._sealing = threading.Lock()
@@ -94,10 +96,17 @@ class Journal:
             row = self._commit_row(commit, tables)
             point("append.before-commit")
             database.insert(self._connection, tables, row)
+            self._name_log()
             point("append.after-commit")
             head = self._advance(row)
             point("append.after-head")
             return head
+
+    def _name_log(self) -> None:
+        """DuckDB makes a new log after each checkpoint and syncs it, but not its name."""
+        if self._log_named != (log := self._logs):
+            fsync_folder(self.paths.segments)
+            self._log_named = log
 
     def _commit_row(self, commit: Commit, tables: Tables) -> CommitRow:
         row = CommitRow(
@@ -153,7 +162,9 @@ class Journal:
     def _checkpoint(self) -> None:
         to_seq = self.last_seq
         with closing(self._connection.cursor()) as cursor:
+            self._logs += 1  # before and after: a commit in between may be in either log
             cursor.execute("CHECKPOINT")
+            self._logs += 1
             self._checkpointed_s = time.monotonic()
             self._checked = check_chain(
                 cursor, self._checked, str(self.paths.segment(self.head.segment)), to_seq=to_seq
@@ -183,6 +194,7 @@ class Journal:
         start = ChainPoint(self.head.commit_no, self.head.last_seq, self.head.digest)
         segments.create(self.paths, number, self._identity.genesis, start, self.settings)
         self._connection = database.open_writable(self.paths.segment(number), self.settings)
+        self._logs += 1
         self._checked = start
         self._rows = 0
         self._created_day = time.time_ns() // DAY_NS
