@@ -175,17 +175,18 @@ def scan(
             c.stage = BEGIN
             continue
         s = instruments[k]
+        eligible = flags[i] & INELIGIBLE == 0
         if c.stage == MARKET:
             low, high = np.inf, -np.inf
             received_ns[k] = ts_received_ns[i]
-            if kind[i] == QUOTE:
+            if eligible and kind[i] == QUOTE:
                 tell_side(bid, bid_size, k, price[i], size[i])
                 tell_side(ask, ask_size, k, ask_price[i], ask_quantity[i])
                 low = ask[k] if np.isnan(bid[k]) else bid[k]
                 high = bid[k] if np.isnan(ask[k]) else ask[k]
                 if s.by_mid == 1 and not np.isnan(bid[k] + ask[k]):
                     last[k] = (bid[k] + ask[k]) * 0.5
-            elif flags[i] & INELIGIBLE == 0:
+            elif eligible:
                 low = high = price[i]
                 last_size[k] = size[i]
                 if s.by_mid == 0:
@@ -194,10 +195,10 @@ def scan(
             if low <= s.touch_low or high >= s.touch_high:
                 return TOUCH
         x, z = price[i], size[i]
-        counts = kind[i] == TRADE and flags[i] & INELIGIBLE == 0
+        counts = eligible and kind[i] == TRADE
         if s.by_mid == 1:
             x, z = last[k], 0.0
-            counts = kind[i] == QUOTE and not np.isnan(bid[k] + ask[k])
+            counts = eligible and kind[i] == QUOTE and not np.isnan(bid[k] + ask[k])
         if c.stage == WATCH:
             c.stage = BARS
             if counts and s.exposure != 0.0 and x != s.mark and breached(s, watched, x):
