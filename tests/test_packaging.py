@@ -26,7 +26,10 @@ def test_pyproject_names_every_package() -> None:
 
 def test_the_wheel_holds_every_module_and_data_file(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    modules = {file.relative_to(ROOT).as_posix() for top in ("tradingd", "cli") for file in (ROOT / top).rglob("*.py")}
+    source = wheel.parent.parent
+    modules = {
+        file.relative_to(source).as_posix() for top in ("tradingd", "cli") for file in (source / top).rglob("*.py")
+    }
     assert {("tradingd_" + name if name.startswith("cli/") else name) for name in modules} <= names
     assert {"tradingd/py.typed", "tradingd/config/demo.toml"} <= names
 

@@ -8,6 +8,7 @@ import numpy as np
 from tradingd.columns import TRADE, TickBatch, tick_batch
 from tradingd.events import ClockAdvanced, FeedState, FeedStatus, Input
 from tradingd.feeds.contract import Item
+from tradingd.feeds.inputs import Inputs
 from tradingd.feeds.pace import PacedFeed
 
 MS = 1_000_000
@@ -25,6 +26,7 @@ def ticks(*at_ms: int) -> TickBatch:
 
 class Listed:
     name = "feed"
+    inputs = Inputs(b"")
 
     def __init__(self, *batches: list[Item]) -> None:
         self._batches = batches
