@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from tradingd.columns import BAR
 from tradingd.commit import BarRows, Commit
 from tradingd.compare import Difference, first_difference
-from tradingd.events import AnyBody, Event, LateTick, OrderAccepted
+from tradingd.events import AnyBody, ClockAdvanced, Event, LateTick, OrderAccepted
 
 
 def event(seq: int, n: int, body: AnyBody | None = None) -> Event:
@@ -82,3 +82,10 @@ def test_the_first_of_events_and_bars_counts() -> None:
     assert (difference(a, b).seq, difference(a, b).n) == (3, 1)
     a, b = commit(event(5, 1), bars=bars((8, 1))), commit(bars=bars((8, 1), close=2.0))
     assert difference(a, b).seq == 5
+
+
+@pytest.mark.parametrize("misplaced", [event(5, 0), event(5, 1, ClockAdvanced())], ids=["fact", "input"])
+def test_what_stands_where_it_can_not_is_a_difference_though_re_execution_believes_it(misplaced: Event) -> None:
+    found = difference(commit(event(3, 1), misplaced), commit(event(3, 1), misplaced))
+    assert (found.seq, found.n, found.recorded, found.derived) == (5, misplaced.n, misplaced, None)
+    assert found.text.endswith("which can not stand there")

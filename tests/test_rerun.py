@@ -15,6 +15,7 @@ from tradingd.core.snapshot import state_digest
 from tradingd.core.state import State
 from tradingd.daemon.failure import failed_commit
 from tradingd.events import (
+    AccountChanged,
     AnyBody,
     ClockAdvanced,
     CoreFailed,
@@ -126,6 +127,25 @@ def test_a_mutated_fill_is_noticed(whole: Recorder) -> None:
     assert found[-1] is not None
     event = mutated.events[at]
     assert (found[-1].seq, found[-1].n) == (event.seq, event.n)
+
+
+def test_a_fact_that_stands_as_an_input_is_noticed() -> None:
+    """Money out of nowhere: the ledger would take it, live and in replay alike."""
+    # given a journal in which someone put a posting where inputs stand
+    recorder = Recorder()
+    recorder.play(0, 500)
+    balance = recorder.state.ledger.accounts["USD"].balance
+    posted = AccountChanged(currency="USD", balance=balance + 1, change=1, reason="gift")
+    forged = recorder.take(Input(T0, recorder.state.memory.core_ns, "operator", posted))
+    # when it is executed again
+    rerun = Rerun(recorder.history)
+    derived = [rerun.take(commit) for commit in recorder.commits]
+    # then the same comes out, and it is a difference nevertheless
+    assert derived[-1].events == forged.events
+    found = first_difference(forged, derived[-1])
+    assert found is not None
+    assert (found.seq, found.n) == (forged.first_seq, 0)
+    assert "can not stand there" in found.text
 
 
 def test_a_mutated_config_is_noticed(whole: Recorder) -> None:
