@@ -24,6 +24,7 @@ from tradingd.commit import Commit
 from tradingd.core.advance import Item, advance
 from tradingd.core.settings import encode_settings
 from tradingd.core.snapshot import encode_snapshot
+from tradingd.daemon.anchoring import Anchoring
 from tradingd.daemon.failure import failed_commit
 from tradingd.daemon.inbox import Inbox, InboxClosed, Taken, rows_of
 from tradingd.daemon.job import Job
@@ -69,6 +70,7 @@ class Daemon:
         self.stop_reason = ""
         self._durable = asyncio.Condition()
         self._watermark = prepared.journal.last_seq
+        self._anchoring = Anchoring(prepared.signing, self._inbox.say)
         self._tails = Publisher()
         self._phase: Phase = "starting"
         self._feeds_may_start = asyncio.Event()
@@ -103,6 +105,7 @@ class Daemon:
         writer = tasks.create_task(self._write(), name="journal")
         house = tasks.create_task(self._keep_house(), name="housekeeping")
         sealing = tasks.create_task(keep_sealed(self._journal), name="sealing")
+        anchoring = tasks.create_task(self._anchoring.run(), name="anchoring")
         self._phase = "running"
         self._let_feeds_start()
         ready()
@@ -114,7 +117,8 @@ class Daemon:
         await self._inbox.close()
         await core
         await writer
-        await end_all([control])
+        await end_all([control, anchoring])
+        await self._anchoring.finish(self._journal.head)
         if self._feeds_done:
             await seal_all(self._journal)
 
@@ -213,9 +217,11 @@ class Daemon:
             await self._append(job)
             if self._journal.should_roll():
                 await self._journalled(self._journal.roll)
+                self._anchoring.durable(self._journal.head)
 
     async def _append(self, job: Job) -> None:
         head = await self._journalled(self._journal.append, job.commit)
+        self._anchoring.durable(head)
         point("perform.before")
         self._perform(job.commit)
         if job.is_last:
@@ -255,10 +261,8 @@ class Daemon:
             await self._durable.wait_for(lambda: self._watermark >= seq)
 
     async def _keep_house(self) -> None:
-        """Checkpoints and snapshots, beside the commits."""
+        """Snapshots, beside the commits."""
         while True:
-            if self._journal.should_checkpoint():
-                await self._journalled(self._journal.checkpoint)
             if not self._snapshots.empty():
                 taken = await self._snapshot_written(*self._snapshots.get_nowait())
                 if taken is not None:

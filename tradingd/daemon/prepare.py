@@ -9,6 +9,7 @@ from tradingd.config.load import core_settings, digest
 from tradingd.config.settings import Config
 from tradingd.core.memory import Library
 from tradingd.core.settings import CoreSettings, encode_settings
+from tradingd.daemon.anchoring import Signing, signer_of, signing_of
 from tradingd.daemon.recovery import Identity, Recovered, continued, continued_sources, recover
 from tradingd.events import FeedState, FeedStatus, RunStarted
 from tradingd.feeds.build import build_feed
@@ -28,6 +29,7 @@ class Prepared:
     sources: tuple[str, ...]
     feeds: list[Feed]
     recovered: Recovered
+    signing: Signing | None
 
 
 def prepare(config: Config, base: Path) -> Prepared:
@@ -36,9 +38,11 @@ def prepare(config: Config, base: Path) -> Prepared:
     Raises JournalError, RecoveryError, StrategyError, FeedConfigError.
     """
     library = load_library(core_settings(config), base)
+    signer = signer_of(config.journal)
     with ExitStack() as failing:
         journal = Journal.open(Path(config.journal.folder), config.journal)
         failing.callback(journal.abandon)
+        signing = signing_of(config.journal, signer)
         with journal.reader() as reader:
             previous = newest_run(reader)
             settings = continued(core_settings(config), previous)
@@ -51,7 +55,7 @@ def prepare(config: Config, base: Path) -> Prepared:
             if rows := recovered.state.ledger.cursors.get(feed.name, 0):
                 feed.inputs.check(feed.name, told.get(feed.name, ""), rows)
         failing.pop_all()
-    return Prepared(config, settings, library, identity, journal, sources, feeds, recovered)
+    return Prepared(config, settings, library, identity, journal, sources, feeds, recovered, signing)
 
 
 def run_started(p: Prepared) -> RunStarted:
