@@ -44,6 +44,6 @@ def play_day(folder: Path, *overrides: str) -> Path:
 def edited(journal: Path, folder: Path, statement: str) -> Path:
     """A copy of a journal in which a statement was run on its only segment."""
     shutil.copytree(journal, folder)
-    with duckdb.connect(folder / "segments" / "000001.duckdb") as connection:
+    with duckdb.connect(folder / "segments" / "000001.live.duckdb") as connection:
         connection.execute(statement)
     return folder

@@ -67,7 +67,7 @@ def test_verify_says_as_it_was_written(day: Path, run: Run) -> None:
 def test_verify_names_the_fault_and_is_1(forged: Path, run: Run) -> None:
     ran = run("trade", "verify", forged)
     assert ran.code == 1
-    assert ran.out.splitlines()[1].startswith("first fault: 000001.duckdb, commit ")
+    assert ran.out.splitlines()[1].startswith("first fault: 000001.live.duckdb, commit ")
     assert object_of(run("trade", "verify", forged, "--json"))["fault"]["what"] == "digest"
 
 
@@ -191,7 +191,7 @@ def test_explain_of_nothing_is_2(position: str, day: Path, run: Run) -> None:
 
 def test_journal_ls(day: Path, run: Run) -> None:
     ran = run("trade", "journal", "ls", day)
-    for part in ("head: epoch 1", "000001.duckdb", "4,000 ticks", "run 1  seq 1  fresh", "snapshot"):
+    for part in ("head: epoch 1", "000001.live.duckdb", "4,000 ticks", "run 1  seq 1  fresh", "snapshot"):
         assert part in ran.out
     found = object_of(run("trade", "journal", "ls", day, "--json"))
     assert {"journal_id", "genesis", "created", "live", "head", "segments", "runs", "snapshots"} == set(found)

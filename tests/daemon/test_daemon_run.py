@@ -303,7 +303,7 @@ def test_small_segments_are_rolled_and_sealed_while_it_runs(tmp_path: Path) -> N
     (tmp_path / "whole").mkdir()
     whole = play_config(write_config(tmp_path / "whole"))
     daemon = play_config(
-        config, "journal.roll_rows=1500", "journal.checkpoint_s=0.05", "daemon.snapshot_interval_s=0.1"
+        config, "journal.roll_rows=1500", "daemon.snapshot_interval_s=0.1"
     )
     report = verify(journal_of(config))
     assert report.ok

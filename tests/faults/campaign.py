@@ -7,6 +7,7 @@ Prints what came out, counted; at the first failure the seed's command and the f
 """
 
 import importlib
+import shutil
 import sys
 import tempfile
 import time
@@ -14,6 +15,8 @@ import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Protocol
+
+from tradingd.journal.errors import JournalError
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
@@ -39,23 +42,27 @@ def run(name: str, first: int, stop: int) -> bool:
     began_s, outcomes = time.monotonic(), Counter[str]()
     place = Path(tempfile.mkdtemp(prefix=f"tradingd-{name}-"))
     campaign: Campaign = module.Campaign(place)
+    seeds = range(first, stop or module.SEEDS)
     try:
-        for seed in range(first, stop or module.SEEDS):
+        for seed in seeds:
+            again = f"python tests/faults/campaign.py {name} {seed} {seed + 1}"
             outcomes[campaign.run(seed, place / str(seed))] += 1
-    except Exception:
-        traceback.print_exc()
-        print(f"{name}: FAILED; again: python tests/faults/campaign.py {name} {seed} {seed + 1}; files: {place / str(seed)}")
+    except (AssertionError, JournalError) as error:
+        traceback.print_exception(error)
+        print(f"{name}: FAILED at seed {seed}; again: {again}; what it left: {place / str(seed)}")
         return False
     finally:
         campaign.close()
+    shutil.rmtree(place)
     counted = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
-    print(f"{name}: seeds {first} to {seed}: {counted}; {time.monotonic() - began_s:.0f} s", flush=True)
+    print(f"{name}: seeds {seeds.start} to {seeds.stop - 1}: {counted}; {time.monotonic() - began_s:.0f} s", flush=True)
     return True
 
 
 def main() -> None:
     if sys.argv[1:] == ["--all"]:
-        sys.exit(0 if all([run(name, 0, 0) for name in names()]) else 1)
+        passed = [run(name, 0, 0) for name in names()]
+        sys.exit(0 if all(passed) else 1)
     if len(sys.argv) not in (2, 3, 4) or sys.argv[1] not in names():
         sys.exit(f"usage: campaign.py NAME [FROM [TO]], campaign.py --all; NAME is one of {', '.join(names())}")
     first, stop = (*map(int, sys.argv[2:]), 0, 0)[:2]

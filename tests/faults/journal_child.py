@@ -1,14 +1,11 @@
-"""A writer to kill: appends deterministic commits, rolls over, checkpoints, seals, and prints what was acknowledged.
+"""A writer to kill: appends deterministic commits, rolls over, seals, and prints what was acknowledged.
 
-    python journal_child.py FOLDER COMMITS [FILE_BYTES_MAX]
-    python journal_child.py FOLDER storm        until it is killed, with checkpoints and seals in a second thread
+    python journal_child.py FOLDER COMMITS
+    python journal_child.py FOLDER storm        until it is killed, with seals in a second thread
 
 Also a module: the tests make the same commits and compare.
 """
 
-import os
-import resource
-import signal
 import sys
 import threading
 from pathlib import Path
@@ -18,7 +15,6 @@ import numpy as np
 from tradingd.columns import BAR, FRAME, QUOTE, TRADE, TickBatch, tick_batch
 from tradingd.commit import BarRows, Commit
 from tradingd.events import AnyBody, Event, FeedState, FeedStatus, OrderAccepted, Signal
-from tradingd.journal.errors import JournalFailed
 from tradingd.journal.settings import JournalSettings
 from tradingd.journal.writer import Journal
 
@@ -92,7 +88,6 @@ def write(folder: Path, until: int) -> None:
         head = journal.append(commit_at(number))
         print("ack", head.last_seq, flush=True)
         if number % 4 == 0:
-            journal.checkpoint()
             journal.write_snapshot(head.last_seq, b"state %d" % number)
         if journal.should_roll():
             journal.roll()
@@ -113,7 +108,6 @@ def storm(folder: Path) -> None:
 
 def _maintain(journal: Journal) -> None:
     while True:
-        journal.checkpoint()
         journal.seal()
 
 
@@ -121,14 +115,7 @@ def main() -> None:
     sys.modules["pyarrow"] = None  # type: ignore[assignment]  # the journal must work without
     if sys.argv[2] == "storm":
         storm(Path(sys.argv[1]))
-    if len(sys.argv) > 3:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
-    try:
-        write(Path(sys.argv[1]), int(sys.argv[2]))
-    except JournalFailed as error:
-        print("failed", error, flush=True)
-        os._exit(3)
+    write(Path(sys.argv[1]), int(sys.argv[2]))
 
 
 if __name__ == "__main__":

@@ -186,7 +186,7 @@ def newer_format(folder: Path) -> Path:
 def damaged_journal(folder: Path) -> Path:
     config = config_of(folder)
     play_config(config, "feeds.0.duration_s=1")
-    segment = journal_of(config) / "segments" / "000001.duckdb"
+    segment = journal_of(config) / "segments" / "000001.live.duckdb"
     segment.write_bytes(segment.read_bytes()[:8192])
     return config
 
@@ -230,7 +230,7 @@ STARTS = [
     (other_columns, 2, "no column 'ts'; it has time, price"),
     (foreign_folder, 3, "is no journal|not a journal"),
     (newer_format, 3, "format"),
-    (damaged_journal, 3, "000001.duckdb"),
+    (damaged_journal, 3, "000001.live.duckdb"),
     (damaged_snapshot, 3, "snap"),
     (journal_under_a_file, 3, "a-file"),
     (socket_in_no_folder, 3, "can not make the control socket"),

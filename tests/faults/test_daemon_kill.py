@@ -25,7 +25,6 @@ DAY = CONFIG.replace("duration_s = 400", "duration_s = 500")
 OFTEN = [
     "journal.roll_rows=2000",
     "journal.roll_daily=false",
-    "journal.checkpoint_s=0.02",
     "daemon.snapshot_interval_s=0.04",
 ]
 # Each list is one day: killed at one point after the other, then left alone.
@@ -36,14 +35,14 @@ DAYS = {
     ],
     "appending": ["append.before-commit:4", "append.after-commit:4", "append.after-head:4", "perform.before:4"],
     "rolling over": [
-        "roll.before", "roll.after-checkpoint", "segment.before-rename", "segment.after-rename", "roll.before-head",
+        "roll.before", "segment.before-rename", "segment.after-rename", "roll.before-head",
         "roll.after-head",
     ],
     "sealing": [
         "seal.before-compact", "seal.after-compact", "segment.before-rename", "seal.before-manifest",
         "seal.after-manifest",
     ],
-    "snapshots and checkpoints": ["checkpoint.before", "checkpoint.after", "snapshot.before", "snapshot.after"],
+    "snapshots": ["snapshot.before", "snapshot.after"],
     "recovering, twice in a row": [
         "append.after-commit:12", "recovery.before-head", "recovery.before-head", "recovery.after-head",
         "recovery.after-head", "append.before-commit", "append.before-commit", "perform.before", "perform.before",

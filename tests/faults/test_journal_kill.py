@@ -20,7 +20,7 @@ CHILD = Path(__file__).with_name("journal_child.py")
 child = runpy.run_path(str(CHILD), run_name="journal_child")
 commit_at, contents, settings = child["commit_at"], child["contents"], child["SETTINGS"]
 
-COMMITS = 9  # enough for a rollover and a checkpoint
+COMMITS = 9  # enough for a rollover
 POINTS = [
     "recovery.after-identity",
     "recovery.after-new-head",
@@ -32,12 +32,9 @@ POINTS = [
     "append.after-commit:1",
     "append.after-commit:7",
     "append.after-head:7",
-    "checkpoint.before",
-    "checkpoint.after",
     "snapshot.before",
     "snapshot.after",
     "roll.before",
-    "roll.after-checkpoint",
     "segment.before-rename:2",
     "roll.before-head",
     "roll.after-head",
@@ -104,21 +101,6 @@ def test_a_commit_that_head_has_not_seen_is_kept(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_a_disk_that_fills_up_keeps_what_was_acknowledged(tmp_path: Path) -> None:
-    # given files that can not grow: the write-ahead log of a commit does not fit
-    run_child(tmp_path / "j", 1)
-    size = max(path.stat().st_size for path in (tmp_path / "j" / "segments").iterdir())
-    for limit in (0, 1000, 5000, 20_000):
-        result = run_child(tmp_path / "j", 500, size + limit)
-        assert result.returncode == 3, result.stderr
-        assert "failed" in result.stdout
-        journal = Journal.open(tmp_path / "j", settings)
-        assert journal.last_seq >= acknowledged(result.stdout)
-        commits = journal.head.commit_no
-        journal.close()
-    finish_and_check(tmp_path / "j", commits)
-
-
 @pytest.fixture(scope="module")
 def crashed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A journal with a write-ahead log, of which every commit is acknowledged."""
@@ -128,7 +110,7 @@ def crashed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def wal_of(folder: Path) -> Path:
-    return folder / "segments" / "000001.duckdb.wal"
+    return folder / "segments" / "000001.live.duckdb.wal"
 
 
 def test_a_lost_write_ahead_log_is_noticed(crashed: Path, tmp_path: Path) -> None:
@@ -187,7 +169,7 @@ def test_a_commit_that_was_torn_before_it_was_acknowledged_is_dropped(tmp_path: 
     finish_and_check(tmp_path / "j")
 
 
-def test_kills_at_any_moment_with_checkpoints_and_seals_in_a_second_thread(tmp_path: Path) -> None:
+def test_kills_at_any_moment_with_seals_in_a_second_thread(tmp_path: Path) -> None:
     kept = 0
     for wait_s in (0.05, 0.2, 0.35, 0.5):
         with subprocess.Popen(

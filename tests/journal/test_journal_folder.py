@@ -103,18 +103,21 @@ def test_an_unreadable_identity_is_damage(two_segments: Path, tmp_path: Path, co
 
 def test_a_segment_that_is_no_database_is_damage(two_segments: Path, tmp_path: Path, settings: JournalSettings) -> None:
     shutil.copytree(two_segments, tmp_path / "j")
-    (tmp_path / "j" / "segments" / "000002.duckdb").write_text("not a database")
-    with pytest.raises(JournalDamaged, match=r"000002.duckdb can not be opened"):
+    (tmp_path / "j" / "segments" / "000002.live.duckdb").write_text("not a database")
+    with pytest.raises(JournalDamaged, match=r"000002.live.duckdb can not be opened"):
         Journal.open(tmp_path / "j", settings)
-    with JournalReader.open(tmp_path / "j") as reader, pytest.raises(JournalDamaged, match=r"000002.duckdb can not"):
+    with (
+        JournalReader.open(tmp_path / "j") as reader,
+        pytest.raises(JournalDamaged, match=r"000002.live.duckdb can not"),
+    ):
         list(reader.commits())
     assert not verify(tmp_path / "j").ok
 
 
 def test_a_lost_live_segment_is_damage(two_segments: Path, tmp_path: Path, settings: JournalSettings) -> None:
     shutil.copytree(two_segments, tmp_path / "j")
-    (tmp_path / "j" / "segments" / "000002.duckdb").unlink()
-    with pytest.raises(JournalDamaged, match=r"000002.duckdb is missing"):
+    (tmp_path / "j" / "segments" / "000002.live.duckdb").unlink()
+    with pytest.raises(JournalDamaged, match=r"000002.live.duckdb is missing"):
         Journal.open(tmp_path / "j", settings)
 
 

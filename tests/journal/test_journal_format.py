@@ -64,13 +64,16 @@ def read_head(folder: Path) -> tuple[int, int, int, bytes]:
     return max(slots)[1]
 
 
+SEGMENTS = {1: "000001.duckdb", 2: "000002.live.duckdb"}
+
+
 def test_the_chain_can_be_followed_by_the_specification_alone(two_segments: Path) -> None:
     identity = json.loads((two_segments / "journal.json").read_text())
     assert identity["format"] == 1
     digest = blake2b(f"tradingd journal 1\n{identity['genesis']}\n".encode(), digest_size=32).digest()
     commit_no, last_seq = 0, 0
     for number in (1, 2):
-        with duckdb.connect(two_segments / "segments" / f"{number:06d}.duckdb", read_only=True) as connection:
+        with duckdb.connect(two_segments / "segments" / SEGMENTS[number], read_only=True) as connection:
             start = connection.execute("SELECT * EXCLUDE created_ns FROM segment").fetchall()
             assert start == [(identity["genesis"], number, commit_no, last_seq, digest)]
             found = connection.execute("SELECT * FROM commits ORDER BY commit_no")
@@ -87,7 +90,7 @@ def test_the_chain_can_be_followed_by_the_specification_alone(two_segments: Path
 @pytest.mark.parametrize("number", [1, 2])
 def test_the_tables_are_those_of_the_specification(two_segments: Path, number: int) -> None:
     text = " ".join((Path(__file__).parents[2] / "journal" / "README.md").read_text().split())
-    with duckdb.connect(two_segments / "segments" / f"{number:06d}.duckdb", read_only=True) as connection:
+    with duckdb.connect(two_segments / "segments" / SEGMENTS[number], read_only=True) as connection:
         tables = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY table_name").fetchall()
         assert [name for (name,) in tables] == ["bars", "commits", "facts", "frames", "segment", "ticks"]
         for (table,) in tables:

@@ -12,6 +12,7 @@ from tradingd.commit import BarRows, Commit
 from tradingd.events import Event
 from tradingd.journal import database, head
 from tradingd.journal.errors import JournalDamaged
+from tradingd.journal.folder import Paths
 from tradingd.journal.reader import JournalReader
 from tradingd.journal.settings import JournalSettings
 from tradingd.journal.verify import VerifyReport, verify
@@ -45,7 +46,7 @@ EDITS = {
 def tampered(journal: Path, folder: Path, segment: int, statement: str) -> VerifyReport:
     """Verifies a copy in which a statement was run on a segment."""
     shutil.copytree(journal, folder)
-    path = folder / "segments" / f"{segment:06d}.duckdb"
+    path = Paths(folder).segment(segment)
     path.chmod(0o644)
     with duckdb.connect(path) as connection:
         connection.execute(statement)
@@ -73,7 +74,7 @@ def test_one_changed_row_is_found_at_its_commit(
     statement = EDITS[edit].format(seq=target.first_seq + 3, frame=target.first_seq + 2, last=target.last_seq)
     report = tampered(two_segments, tmp_path / "j", segment, statement)
     assert report.fault is not None
-    assert report.fault.where == f"{segment:06d}.duckdb"
+    assert report.fault.where == Paths(two_segments).segment(segment).name
     assert report.fault.commit_no == commit
     assert str(target.first_seq) in report.fault.position
     assert report.end.commit_no == commit - 1
@@ -115,7 +116,7 @@ def test_commits_are_read_in_ranges(two_segments: Path, tmp_path: Path, monkeypa
     report = tampered(two_segments, tmp_path / "j", 2, twice)
     # then it is found all the same
     assert report.fault is not None
-    assert report.fault.where == "000002.duckdb"
+    assert report.fault.where == "000002.live.duckdb"
 
 
 def test_commits_cut_off_the_end_are_found(two_segments: Path, tmp_path: Path) -> None:
@@ -147,8 +148,8 @@ def test_segments_of_another_journal_do_not_fit(
     other.append(commit_at(1))
     other.close()
     shutil.copytree(two_segments, tmp_path / "j")
-    (tmp_path / "j" / "segments" / "000001.duckdb").unlink()
-    shutil.copy(tmp_path / "other" / "segments" / "000001.duckdb", tmp_path / "j" / "segments")
+    (tmp_path / "j" / "segments" / "000002.live.duckdb").unlink()
+    shutil.copy(tmp_path / "other" / "segments" / "000001.live.duckdb", Paths(tmp_path / "j").live(2))
     report = verify(tmp_path / "j")
     assert report.fault is not None
     assert report.fault.what == "start of the segment"

@@ -1,4 +1,4 @@
-"""Appending, checkpoints beside it, rollover, and what ends the use of a journal."""
+"""Appending, seals beside it, rollover, and what ends the use of a journal."""
 
 import shutil
 import threading
@@ -13,7 +13,7 @@ from tradingd.columns import TRADE, tick_batch
 from tradingd.commit import BarRows, Commit
 from tradingd.events import ClockAdvanced, Event, OrderAccepted
 from tradingd.journal import writer
-from tradingd.journal.errors import JournalFailed
+from tradingd.journal.errors import JournalDamaged, JournalError, JournalFailed
 from tradingd.journal.settings import JournalSettings
 from tradingd.journal.verify import verify
 from tradingd.journal.writer import Journal
@@ -102,7 +102,7 @@ def test_a_writer_that_lost_the_journal_notices_at_its_next_commit(
     journal.abandon()
 
 
-def test_checkpoints_and_seals_run_beside_appends(tmp_path: Path, settings: JournalSettings, commit_at: MadeAt) -> None:
+def test_seals_run_beside_appends(tmp_path: Path, settings: JournalSettings, commit_at: MadeAt) -> None:
     journal = Journal.open(tmp_path / "j", settings)
     done = threading.Event()
     failures: list[BaseException] = []
@@ -110,9 +110,8 @@ def test_checkpoints_and_seals_run_beside_appends(tmp_path: Path, settings: Jour
     def maintain() -> None:
         try:
             while not done.is_set():
-                journal.checkpoint()
                 journal.seal()
-        except JournalFailed as error:
+        except JournalError as error:
             failures.append(error)
 
     thread = threading.Thread(target=maintain)
@@ -131,40 +130,62 @@ def test_checkpoints_and_seals_run_beside_appends(tmp_path: Path, settings: Jour
     assert (report.end.commit_no, report.segments, report.notes) == (120, 4, [])
 
 
-def test_a_checkpoint_is_due_by_size_or_by_time(tmp_path: Path, commit_at: MadeAt) -> None:
-    for settings, due in ((JournalSettings(), False), (JournalSettings(checkpoint_s=1e-9), True)):
-        journal = Journal.open(tmp_path / str(due), settings)
-        assert not journal.should_checkpoint()
-        journal.append(commit_at(1))
-        assert journal.should_checkpoint() == due
-        journal.close()
-    assert journal.wal_bytes() == 0
+def test_a_live_segment_is_appended_to_by_its_log_alone(
+    tmp_path: Path, settings: JournalSettings, commit_at: MadeAt
+) -> None:
+    """DuckDB's checkpoints write over blocks that are in use: a power cut meanwhile would cost the segment."""
+    live = tmp_path / "j" / "segments" / "000001.live.duckdb"
+    Journal.open(tmp_path / "j", settings).close()
+    made = live.read_bytes()
+    for number in range(1, 7):
+        journal = Journal.open(tmp_path / "j", settings)
+        journal.append(commit_at(number))
+        if number % 2:
+            journal.close()
+        else:
+            journal.abandon()
+    assert live.read_bytes() == made
+    assert verify(tmp_path / "j").end.commit_no == 6
 
 
-def test_a_checkpoint_reads_back_what_it_wrote(tmp_path: Path, settings: JournalSettings, commit_at: MadeAt) -> None:
+def test_a_sealed_segment_is_all_that_is_left_of_it(
+    tmp_path: Path, settings: JournalSettings, commit_at: MadeAt
+) -> None:
     journal = Journal.open(tmp_path / "j", settings)
     journal.append(commit_at(1))
-    assert journal.wal_bytes() > 0
-    journal.checkpoint()
-    assert journal.wal_bytes() == 0
+    journal.roll()
+    journal.seal()
+    journal.close()
+    left = sorted(path.name for path in (tmp_path / "j" / "segments").iterdir())
+    assert left == ["000001.duckdb", "000001.manifest.json", "000002.live.duckdb"]
+
+
+def test_sealing_reads_back_what_it_wrote(tmp_path: Path, settings: JournalSettings, commit_at: MadeAt) -> None:
+    # given rows that are not what was committed
+    journal = Journal.open(tmp_path / "j", settings)
+    journal.append(commit_at(1))
     journal.append(commit_at(2))
     journal._connection.execute("UPDATE ticks SET price = 1 WHERE seq = 15")
-    with pytest.raises(JournalFailed, match="commit 2, seq 14 to 26: digest"):
-        journal.checkpoint()
-    with pytest.raises(JournalFailed, match="failed before"):
-        journal.append(commit_at(3))
-    journal.abandon()
+    journal.roll()
+    # then the segment is not sealed, and stays as it is
+    with pytest.raises(JournalDamaged, match="commit 2, seq 14 to 26: digest"):
+        journal.seal()
+    assert journal.unsealed() == [1]
+    assert (tmp_path / "j" / "segments" / "000001.live.duckdb").exists()
+    # and appending goes on
+    journal.append(commit_at(3))
+    journal.close()
 
 
 def test_rolls_by_rows_by_size_and_by_day(tmp_path: Path, commit_at: MadeAt, monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = {"rows": JournalSettings(roll_rows=20, roll_daily=False), "size": JournalSettings(roll_mb=1)}
+    limits = {"rows": JournalSettings(roll_rows=20, roll_daily=False), "size": JournalSettings(roll_wal_mb=1)}
     for name, settings in limits.items():
         journal = Journal.open(tmp_path / name, settings)
         assert not journal.should_roll()
-        journal.append(commit_at(1))
-        journal.append(commit_at(2))
-        journal.checkpoint()
-        assert journal.should_roll()
+        while not journal.should_roll():
+            assert journal.paths.wal_bytes(1) < 1_000_000
+            journal.append(commit_at(journal.head.commit_no + 1))
+        assert (journal.paths.wal_bytes(1) >= 1_000_000) == (name == "size")
         journal.close()
 
     journal = Journal.open(tmp_path / "day", JournalSettings())

@@ -18,7 +18,7 @@ FORMAT = 1
 ID_LENGTH = 8
 LOCK_SIZE = 512
 ORPHANS_S_MAX = 2.0
-SEGMENT_NAME = re.compile(r"^(\d{6})\.duckdb$")
+SEGMENT_NAME = re.compile(r"^(\d{6})(?:\.live)?\.duckdb$")
 
 
 class Identity(Struct, frozen=True):
@@ -47,11 +47,21 @@ class Paths:
         self.segments = folder / "segments"
         self.snapshots = folder / "snapshots"
 
-    def segment(self, number: int) -> Path:
+    def sealed(self, number: int) -> Path:
+        """The segment as sealing makes it; it counts once it has its manifest."""
         return self.segments / f"{number:06d}.duckdb"
 
+    def live(self, number: int) -> Path:
+        """The segment while it is appended to: a schema that is never written again, and beside it the log."""
+        return self.segments / f"{number:06d}.live.duckdb"
+
     def wal(self, number: int) -> Path:
-        return self.segments / f"{number:06d}.duckdb.wal"
+        return self.segments / f"{number:06d}.live.duckdb.wal"
+
+    def segment(self, number: int) -> Path:
+        """Where its rows are to be read."""
+        live = self.live(number)
+        return live if live.exists() and not self.manifest(number).exists() else self.sealed(number)
 
     def wal_bytes(self, number: int) -> int:
         try:
@@ -64,7 +74,9 @@ class Paths:
 
     def segment_numbers(self) -> list[int]:
         """Raises JournalDamaged where one is missing in between."""
-        numbers = sorted(int(match[1]) for path in self.segments.glob("*") if (match := SEGMENT_NAME.match(path.name)))
+        numbers = sorted(
+            {int(match[1]) for path in self.segments.glob("*") if (match := SEGMENT_NAME.match(path.name))}
+        )
         if numbers != list(range(1, len(numbers) + 1)):
             gap = next(number for number in range(1, len(numbers) + 1) if number not in numbers)
             raise JournalDamaged(f"{self.segment(gap)} is missing; restore the file")
@@ -86,7 +98,8 @@ def fsync_folder(folder: Path) -> None:
 def make_folder(folder: Path) -> None:
     """With its parents, each name durable in the folder above it."""
     if not folder.is_dir():
-        make_folder(folder.parent)
+        if not folder.parent.exists():
+            make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
         fsync_folder(folder.parent)
 

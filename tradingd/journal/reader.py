@@ -47,6 +47,28 @@ class SegmentContent:
     rows: dict[str, int]
 
 
+class _Connections:
+    """A sealed segment is opened when it is asked for; one that is not, once: its log is read into memory then."""
+
+    def __init__(self, paths: Paths, settings: JournalSettings) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._opened: dict[int, Connection] = {}
+
+    def of(self, number: int) -> Connection:
+        """The caller's to close."""
+        if self._paths.manifest(number).exists():
+            return database.open_read_only(self._paths.sealed(number), self._settings)
+        if number not in self._opened:
+            self._opened[number] = database.open_read_only(self._paths.segment(number), self._settings)
+        return self._opened[number].cursor()
+
+    def close(self) -> None:
+        for connection in self._opened.values():
+            connection.close()
+        self._opened.clear()
+
+
 class JournalReader:
     """All segments of a closed journal, or the sealed ones of a journal that a writer holds.
 
@@ -58,6 +80,7 @@ class JournalReader:
         self._connect = connect
         self._numbers = numbers
         self._lock = lock
+        self._on_close: Callable[[], None] = lambda: None
         self.identity: Identity = read_identity(paths)
 
     @classmethod
@@ -72,8 +95,10 @@ class JournalReader:
         numbers = paths.segment_numbers()
         if lock is None:
             numbers = [number for number in numbers if paths.manifest(number).exists()]
-        limits = settings or JournalSettings()
-        return cls(paths, lambda number: database.open_read_only(paths.segment(number), limits), numbers, lock)
+        connections = _Connections(paths, settings or JournalSettings())
+        reader = cls(paths, connections.of, numbers, lock)
+        reader._on_close = connections.close
+        return reader
 
     def __enter__(self) -> Self:
         return self
@@ -84,6 +109,7 @@ class JournalReader:
         self.close()
 
     def close(self) -> None:
+        self._on_close()
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -124,9 +150,9 @@ class JournalReader:
     def segments(self) -> list[SegmentInfo]:
         """Every segment in the folder, readable here or not."""
         return [
-            SegmentInfo(number, path, path.stat().st_size, read_manifest(self._paths, number))
+            SegmentInfo(number, path, path.stat().st_size + _log_bytes(self._paths, number), manifest)
             for number in self._paths.segment_numbers()
-            for path in [self._paths.segment(number)]
+            for path, manifest in [(self._paths.segment(number), read_manifest(self._paths, number))]
         ]
 
     def content(self, number: int) -> SegmentContent | None:
@@ -178,6 +204,10 @@ class JournalReader:
     def sql(self, query: str, limits: sql.SqlLimits | None = None) -> pl.DataFrame:
         """Answers a query over all readable segments; see `sql.run`. Raises SqlError."""
         return sql.run([self._paths.segment(number) for number in self._numbers], query, limits or sql.SqlLimits())
+
+
+def _log_bytes(paths: Paths, number: int) -> int:
+    return 0 if paths.manifest(number).exists() else paths.wal_bytes(number)
 
 
 def _read_chunks(connection: Connection, from_seq: int) -> Iterator[tuple[list[CommitRow], Tables]]:

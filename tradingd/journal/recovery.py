@@ -31,8 +31,6 @@ from tradingd.journal.head import Head, HeadFile
 from tradingd.journal.schema import ROW_TABLES
 from tradingd.journal.settings import JournalSettings
 
-WAL_BYTES_PER_ROW_MIN = 16
-
 
 class Recovered(NamedTuple):
     """What an open journal starts from."""
@@ -40,7 +38,6 @@ class Recovered(NamedTuple):
     identity: Identity
     connection: Connection
     head_file: HeadFile
-    checked: ChainPoint  # up to here the segment was checkpointed and read back
     rows: int
     created_ns: int
 
@@ -68,6 +65,8 @@ def _recover_locked(paths: Paths, settings: JournalSettings, lock: Lock) -> Reco
         remove_unfinished(folder)
     fsync_folder(paths.folder)
     found = _head(paths, identity)
+    for sealed in filter(lambda number: paths.manifest(number).exists(), paths.segment_numbers()):
+        segments.remove_live(paths, sealed)
     number = _active_segment(paths, found, identity, settings)
     with ExitStack() as undo:
         connection = _connect(paths, number, settings, undo)
@@ -106,17 +105,19 @@ def _active_segment(paths: Paths, found: Head, identity: Identity, settings: Jou
     numbers = paths.segment_numbers()
     number = max(numbers, default=0)
     if number < found.segment and found.commit_no > 0:
-        raise JournalDamaged(f"{paths.segment(found.segment)} is missing; {KEEP}")
+        raise JournalDamaged(f"{paths.live(found.segment)} is missing; {KEEP}")
     if number == 0 or paths.manifest(number).exists():
         number += 1
         start = ChainPoint(found.commit_no, found.last_seq, found.digest)
         segments.create(paths, number, identity.genesis, start, settings)
+    if not paths.live(number).exists():  # DuckDB would make an empty one
+        raise JournalDamaged(f"{paths.live(number)} is missing; {KEEP}")
     return number
 
 
 def _connect(paths: Paths, number: int, settings: JournalSettings, undo: ExitStack) -> Connection:
     """Opens the segment; `undo` closes it again and puts back what a torn tail of the log had to give way for."""
-    path = paths.segment(number)
+    path = paths.live(number)
     try:
         try:
             connection = database.open_writable(path, settings)
@@ -147,8 +148,7 @@ def _caught_up(paths: Paths, identity: Identity, found: Head, number: int, conne
     )
     head_file = HeadFile(paths.head, caught_up)
     point("recovery.after-head")
-    checked = _unchecked_from(connection, paths.wal_bytes(number), start)
-    return Recovered(identity, connection, head_file, checked, rows, segments.created_ns(connection))
+    return Recovered(identity, connection, head_file, rows, segments.created_ns(connection))
 
 
 def _verified_end(paths: Paths, found: Head, number: int, start: ChainPoint, connection: Connection) -> ChainPoint:
@@ -198,13 +198,3 @@ def _check_counts(path: Path, connection: Connection) -> int:
                 f"{found[table]}; {KEEP}"
             )
     return sum(expected.values())
-
-
-def _unchecked_from(connection: Connection, wal_bytes: int, start: ChainPoint) -> ChainPoint:
-    """A commit that was surely checkpointed: the write-ahead log after it could not have held all the rows since."""
-    query = (
-        "SELECT commit_no, last_seq, digest FROM (SELECT *, sum(ticks + frames + bars + facts) OVER "
-        "(ORDER BY commit_no DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS later FROM commits) "
-        "WHERE coalesce(later, 0) >= ? ORDER BY commit_no DESC LIMIT 1"
-    )
-    return _point(connection.execute(query, [wal_bytes // WAL_BYTES_PER_ROW_MIN]).fetchall()) or start

@@ -1,4 +1,4 @@
-"""Segments: one DuckDB file each, made with its schema, appended to, rolled over, sealed."""
+"""Segments: one DuckDB file each, made with its schema, appended to by its log alone, rolled over, sealed."""
 
 import hashlib
 import os
@@ -60,14 +60,14 @@ def created_ns(connection: Connection) -> int:
 
 def create(paths: Paths, number: int, genesis_id: str, start: ChainPoint, settings: JournalSettings) -> None:
     """A new, empty segment, complete or not there at all."""
-    unfinished = paths.segments / f"{number:06d}.duckdb.new"
+    unfinished = paths.segments / f"{number:06d}.live.duckdb.new"
     unfinished.unlink(missing_ok=True)
     connection = database.open_writable(unfinished, settings)
     _create_schema(connection)
     connection.execute("INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?)", [genesis_id, number, time.time_ns(), *start])
     connection.execute("CHECKPOINT")
     connection.close()
-    _put_in_place(unfinished, paths.segment(number))
+    _put_in_place(unfinished, paths.live(number))
 
 
 def _create_schema(connection: Connection) -> None:
@@ -110,18 +110,24 @@ def seal(paths: Paths, number: int, settings: JournalSettings) -> Manifest:
 
 
 def _seal(paths: Paths, number: int, settings: JournalSettings) -> Manifest:
-    path = paths.segment(number)
     unfinished = paths.segments / f"{number:06d}.duckdb.new"
     point("seal.before-compact")
-    _compact(path, unfinished, settings)
+    _compact(paths.segment(number), unfinished, settings)
     point("seal.after-compact")
     manifest = _describe(unfinished, number, settings)
     unfinished.chmod(0o444)
-    _put_in_place(unfinished, path)
+    _put_in_place(unfinished, paths.sealed(number))
     point("seal.before-manifest")
     write_durably(paths.manifest(number), msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     point("seal.after-manifest")
+    remove_live(paths, number)
     return manifest
+
+
+def remove_live(paths: Paths, number: int) -> None:
+    """What a segment was appended to, once it is sealed."""
+    paths.wal(number).unlink(missing_ok=True)
+    paths.live(number).unlink(missing_ok=True)
 
 
 def _compact(path: Path, target: Path, settings: JournalSettings) -> None:

@@ -4,7 +4,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -14,7 +14,7 @@ import duckdb
 from tradingd.commit import Commit
 from tradingd.events import SnapshotTaken
 from tradingd.journal import database, segments, snapshots
-from tradingd.journal.chain import ChainPoint, check_chain
+from tradingd.journal.chain import ChainPoint
 from tradingd.journal.check import check
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import CommitRow, Encoded, next_digest
@@ -33,8 +33,9 @@ NO_ROWS = (0, 0, 0, 0)
 
 
 class Journal:
-    """An open journal. `append` and `roll` belong to one thread; `checkpoint` and `seal` may run in a second one
-    (the daemon seals in processes of their own: `sealer`).
+    """An open journal. `append` and `roll` belong to one thread; `seal` may run in a second one (the daemon seals in
+    processes of their own: `sealer`). What is appended goes to the segment's log alone: DuckDB is never asked for a
+    checkpoint of a live segment, which would write over blocks that are in use.
 
     After a JournalFailed the process must end without `close` (os._exit): recovery decides what was kept.
     """
@@ -46,14 +47,10 @@ class Journal:
         self._identity = recovered.identity
         self._connection = recovered.connection
         self._head_file: HeadFile = recovered.head_file
-        self._checked = recovered.checked  # how far read-backs went
         self._rows = recovered.rows
         self._created_day = recovered.created_ns // DAY_NS
-        self._checkpointed_s = time.monotonic()
-        self._logs = 0  # changes with every write-ahead log that may have been made
-        self._log_named = -1  # of which one the name is durable
+        self._log_is_named = False
         self._usable = True
-        self._live = threading.Lock()  # held by whoever checkpoints or rolls
         self._sealing = threading.Lock()
 
     @classmethod
@@ -103,10 +100,10 @@ class Journal:
             return head
 
     def _name_log(self) -> None:
-        """DuckDB makes a new log after each checkpoint and syncs it, but not its name."""
-        if self._log_named != (log := self._logs):
+        """DuckDB makes the log with the first commit and syncs it, but not its name."""
+        if not self._log_is_named:
             fsync_folder(self.paths.segments)
-            self._log_named = log
+            self._log_is_named = True
 
     def _commit_row(self, commit: Commit, tables: Tables) -> CommitRow:
         row = CommitRow(
@@ -135,57 +132,20 @@ class Journal:
 
     # --- maintenance --------------------------------------------------------------------------------------------------
 
-    def wal_bytes(self) -> int:
-        """Size of the write-ahead log that a checkpoint would fold in."""
-        return self.paths.wal_bytes(self.head.segment)
-
-    def should_checkpoint(self) -> bool:
-        """By size of the write-ahead log, or because there is one and the time has come."""
-        wal_bytes = self.wal_bytes()
-        is_due = time.monotonic() - self._checkpointed_s >= self.settings.checkpoint_s
-        return wal_bytes >= self.settings.checkpoint_wal_mb * 1_000_000 or (wal_bytes > 0 and is_due)
-
-    def checkpoint(self) -> None:
-        """Folds the write-ahead log into the segment and reads back what was committed since the last time.
-
-        Safe beside `append` from a second thread. Raises JournalFailed.
-        """
-        with self._live:
-            point("checkpoint.before")
-            try:
-                self._checkpoint()
-            except (duckdb.Error, JournalError) as error:
-                self._usable = False
-                raise JournalFailed(f"{self.paths.folder}: checkpoint failed: {one_line(error)}") from error
-            point("checkpoint.after")
-
-    def _checkpoint(self) -> None:
-        to_seq = self.last_seq
-        with closing(self._connection.cursor()) as cursor:
-            self._logs += 1  # before and after: a commit in between may be in either log
-            cursor.execute("CHECKPOINT")
-            self._logs += 1
-            self._checkpointed_s = time.monotonic()
-            self._checked = check_chain(
-                cursor, self._checked, str(self.paths.segment(self.head.segment)), to_seq=to_seq
-            )
-
     def should_roll(self) -> bool:
-        """By rows, by size of the file, or because a UTC day has passed; never an empty segment."""
+        """By rows, by size of the log, or because a UTC day has passed; never an empty segment."""
         return self._rows > 0 and (
             self._rows >= self.settings.roll_rows
-            or self.paths.segment(self.head.segment).stat().st_size >= self.settings.roll_mb * 1_000_000
+            or self.paths.wal_bytes(self.head.segment) >= self.settings.roll_wal_mb * 1_000_000
             or (self.settings.roll_daily and time.time_ns() // DAY_NS > self._created_day)
         )
 
     def roll(self) -> None:
         """Ends the segment and begins the next one; `seal` then finishes the old one. Between two appends only."""
-        with self._live, self._failing("rollover"):
+        with self._failing("rollover"):
             if self._rows == 0:
                 raise ValueError("an empty segment can not be rolled over")
             point("roll.before")
-            self._connection.execute("CHECKPOINT")
-            point("roll.after-checkpoint")
             self._connection.close()
             self._begin_segment(self.head.segment + 1)
             point("roll.after-head")
@@ -193,9 +153,8 @@ class Journal:
     def _begin_segment(self, number: int) -> None:
         start = ChainPoint(self.head.commit_no, self.head.last_seq, self.head.digest)
         segments.create(self.paths, number, self._identity.genesis, start, self.settings)
-        self._connection = database.open_writable(self.paths.segment(number), self.settings)
-        self._logs += 1
-        self._checked = start
+        self._connection = database.open_writable(self.paths.live(number), self.settings)
+        self._log_is_named = False
         self._rows = 0
         self._created_day = time.time_ns() // DAY_NS
         point("roll.before-head")
@@ -241,15 +200,14 @@ class Journal:
         return database.open_read_only(self.paths.segment(number), self.settings)
 
     def close(self) -> None:
-        """Checkpoints and lets go. Not after a JournalFailed."""
+        """Lets go. Not after a JournalFailed."""
         if not self._usable:
             raise JournalFailed("a failed journal is not closed; leave the process with os._exit")
-        self.checkpoint()
         with self._sealing:  # another process may seal as soon as the lock is released
             self.abandon()
 
     def abandon(self) -> None:
-        """Lets go without a checkpoint, as a kill would; the next opening recovers."""
+        """Lets go whatever happened, as a kill would; the next opening recovers."""
         self._usable = False
         self._connection.close()
         self._head_file.close()

@@ -39,9 +39,7 @@ def write(root: Path, until: int) -> None:
 
 
 def maintain(journal: Journal, number: int) -> None:
-    """Checkpoint, snapshot, rollover and seal; the last two of these may fail without an end to everything."""
-    if number % 4 == 0:
-        journal.checkpoint()
+    """Snapshot, rollover and seal; the last two of these may fail without an end to everything."""
     if journal.should_roll():
         journal.roll()
     try:
@@ -74,10 +72,11 @@ def fork(order: dict[str, Any]) -> tuple[int, int]:
         code = 1
         try:
             code = run(order)
-        except BaseException:  # whatever it was, this fork must not go on as its parent
-            traceback.print_exc()
-        os.write(writing, str(SHIM.disk_seen()).encode())
-        os._exit(code)
+        finally:  # whatever it was, this fork must not go on as its parent
+            if code == 1:
+                traceback.print_exc()
+            os.write(writing, str(SHIM.disk_seen()).encode())
+            os._exit(code)
     os.close(writing)
     seen = os.read(reading, 32)
     os.close(reading)
