@@ -1,7 +1,7 @@
 """trade verify: whether a journal is as it was written."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,16 +13,35 @@ if TYPE_CHECKING:
     from tradingd.journal.verify import VerifyReport
 
 
-def verify(journal: JournalArgument, as_json: AsJson = False) -> None:
+def verify(
+    journal: JournalArgument,
+    anchors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--anchor", metavar="FILE|HEX", help="Signed heads, or a digest, that were kept elsewhere. Repeatable."
+        ),
+    ] = None,
+    public_keys: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--public-key", metavar="HEX|FILE", help="A key that may have signed heads, no other may. Repeatable."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Recompute every digest of a journal from its first row: nothing changed, removed, added, reordered or cut off.
 
-    The answer is no (1) at the first fault. Of a journal in use only the sealed segments are looked at.
+    The answer is no (1) at the first fault. Of a journal in use only the sealed segments are looked at. Who can write
+    the journal can write all of it anew: only what was kept elsewhere (--anchor) tells.
 
-    Example: trade verify journal/demo
+    Example: trade verify journal/demo --anchor archive/heads.jsonl --public-key signing.pem.pub
     """
+    from tradingd.journal.signing import read_public_key
     from tradingd.journal.verify import verify as verified
+    from tradingd.journal.witness import evidence_of
 
-    report = verified(journal, say=note)
+    keys = [read_public_key(text) for text in public_keys or []]
+    report = verified(journal, say=note, evidence=evidence_of(anchors or [], keys))
     answer(_object(journal, report), _lines(journal, report), as_json)
     if not report.ok:
         raise typer.Exit(frame.NO)
@@ -38,6 +57,9 @@ def _object(journal: Path, report: "VerifyReport") -> dict[str, Any]:
         "last_commit": report.end.commit_no,
         "last_seq": report.end.last_seq,
         "digest": report.end.digest.hex(),
+        "signed_heads": report.heads,
+        "anchored_heads": report.anchored,
+        "public_keys": report.public_keys,
         "fault": report.fault._asdict() if report.fault else None,
         "notes": report.notes,
     }
@@ -49,4 +71,12 @@ def _lines(journal: Path, report: "VerifyReport") -> list[str]:
     end = report.end
     parts = (counted(report.segments, "segment"), counted(end.commit_no, "commit"), counted(report.rows, "row"))
     size = f"{', '.join(parts)}, seq 1 to {end.last_seq}"
-    return [styled(f"{journal}: as it was written", Mood.GOOD), size, f"digest {end.digest.hex()}", *report.notes]
+    lines = [styled(f"{journal}: as it was written", Mood.GOOD), size, f"digest {end.digest.hex()}"]
+    return [*lines, *_signed(report), *report.notes]
+
+
+def _signed(report: "VerifyReport") -> list[str]:
+    if not report.heads:
+        return []
+    anchored = f", {counted(report.anchored, 'signed head')} kept elsewhere" if report.anchored else ""
+    return [f"{counted(report.heads, 'signed head')} in the journal{anchored}, by {', '.join(report.public_keys)}"]

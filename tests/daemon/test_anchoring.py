@@ -18,6 +18,8 @@ from tradingd.journal.head import Head
 from tradingd.journal.heads import NAME, HeadsFile
 from tradingd.journal.reader import JournalReader
 from tradingd.journal.signing import SignedHead, decode_line, make_key, signature_fits
+from tradingd.journal.verify import verify
+from tradingd.journal.witness import evidence_of
 
 SIGNING = """
 [journal.signing]
@@ -211,3 +213,16 @@ def test_there_is_room_for_one() -> None:
         assert (await newest.take(), newest.take_if_there()) == (2, None)
 
     asyncio.run(run())
+
+
+def test_a_day_verifies_against_each_of_its_anchors(tmp_path: Path) -> None:
+    with loopback() as server:
+        config = anchored_config(tmp_path, server)
+        play_config(config)
+    (tmp_path / "server.jsonl").write_bytes(b"".join(server.bodies))
+    anchors = [str(tmp_path / name) for name in ("archive/heads.jsonl", "program.jsonl", "server.jsonl")]
+    public_key = (tmp_path / "signing.pem.pub").read_text().strip()
+    report = verify(journal_of(config), evidence=evidence_of(anchors, [public_key]))
+    assert report.fault is None
+    assert report.notes == []
+    assert report.anchored >= 3

@@ -145,16 +145,16 @@ def load_signer(path: Path) -> Signer:
 
 def read_public_key(text: str) -> str:
     """A public key in hex, given as such or as the name of a file that holds it. Raises SigningError."""
-    if _is_hex32(text):
+    if is_hex32(text):
         return text.lower()
     try:
         content = Path(text).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SigningError(f"{text} is neither 64 hex digits nor a file that holds them") from error
-    if not _is_hex32(content):
+    if not is_hex32(content):
         raise SigningError(f"{text} holds no public key (64 hex digits); `trade journal keygen` writes FILE.pub")
     return content.lower()
 
 
-def _is_hex32(text: str) -> bool:
+def is_hex32(text: str) -> bool:
     return re.fullmatch(r"[0-9a-fA-F]{64}", text) is not None

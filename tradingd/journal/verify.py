@@ -1,4 +1,4 @@
-"""Verifies a journal from genesis: every digest, HEAD, the manifests of sealed segments and the snapshots."""
+"""Verifies a journal from genesis: every digest, HEAD, signed heads, manifests of sealed segments and snapshots."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,6 +18,7 @@ from tradingd.journal.schema import ROW_TABLES
 from tradingd.journal.segments import Manifest
 from tradingd.journal.settings import JournalSettings
 from tradingd.journal.tables import BAR_FLOATS, TICK_FLOATS
+from tradingd.journal.witness import Evidence, Witness
 
 # What must be NULL in the database; the digest can not tell it from NULL.
 NOT_CANONICAL = {
@@ -36,6 +37,9 @@ class VerifyReport:
     end: ChainPoint
     segments: int = 0
     rows: int = 0
+    heads: int = 0  # signed ones, in heads.jsonl
+    anchored: int = 0  # signed ones that were kept elsewhere
+    public_keys: list[str] = field(default_factory=list)  # that signed them
     fault: Fault | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -44,23 +48,38 @@ class VerifyReport:
         return self.fault is None
 
 
-def verify(folder: Path, settings: JournalSettings | None = None, say: Say = lambda line: None) -> VerifyReport:
+def verify(
+    folder: Path,
+    settings: JournalSettings | None = None,
+    say: Say = lambda line: None,
+    evidence: Evidence | None = None,
+) -> VerifyReport:
     """`say` hears a line per segment. Of a journal that is in use only the sealed segments are looked at.
 
-    Raises JournalForeign, JournalTooNew, JournalDamaged where journal.json itself can not be read.
+    Raises JournalForeign, JournalTooNew, JournalDamaged where journal.json itself can not be read, OSError where
+    evidence can not, JournalLocked where a journal in use can not tell.
     """
     paths = Paths(folder)
     identity = read_identity(paths)
     lock = Lock.shared(paths)
     try:
-        return _Verification(paths, identity, settings or JournalSettings(), lock is None, say).run()
+        run = _Verification(paths, identity, settings or JournalSettings(), lock is None, say, evidence or Evidence())
+        return run.run()
     finally:
         if lock is not None:
             lock.release()
 
 
 class _Verification:
-    def __init__(self, paths: Paths, identity: Identity, settings: JournalSettings, live: bool, say: Say) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        identity: Identity,
+        settings: JournalSettings,
+        live: bool,
+        say: Say,
+        evidence: Evidence,
+    ) -> None:
         self._paths = paths
         self._identity = identity
         self._settings = settings
@@ -68,15 +87,22 @@ class _Verification:
         self._say = say
         self._digest_at_head: bytes | None = None
         self._head: head.Head | None = None
-        self.report = VerifyReport(identity.id, ChainPoint(0, 0, genesis(identity.genesis)))
+        self._genesis = genesis(identity.genesis)
+        self._where = "segments"  # where the chain was followed last
+        self.report = VerifyReport(identity.id, ChainPoint(0, 0, self._genesis))
+        self._witness = Witness(paths, identity, evidence, self.report.notes)
 
     def run(self) -> VerifyReport:
-        self.report.fault = next(self._faults(), None)
-        return self.report
+        report, witness = self.report, self._witness
+        report.fault = next(self._faults(), None)
+        report.heads, report.anchored = len(witness.own), len(witness.anchored)
+        report.public_keys = witness.public_keys
+        return report
 
     def _faults(self) -> Iterator[Fault]:
         """All checks in order; only the first fault is asked for."""
         yield from self._head_slots()
+        yield from self._witness.faults_of_lines()
         try:
             numbers = self._numbers()
         except JournalDamaged as error:
@@ -86,6 +112,7 @@ class _Verification:
             yield from self._segment(number)
         if not self._live:
             yield from self._head_agrees()
+        yield from self._witness.faults_at_the_end(self.report.end, self._genesis, self._where, live=self._live)
 
     def _numbers(self) -> list[int]:
         numbers = self._paths.segment_numbers()
@@ -146,7 +173,10 @@ class _Verification:
     def _content(self, connection: Connection, number: int, name: str) -> Iterator[Fault]:
         before = self.report.end
         yield from _start_fault(segments.read_start(connection), before, name)
-        self.report.end, fault = follow(connection, before, database.read_commits(connection), name)
+        self._where = name
+        commits = self._witness.watched(database.read_commits(connection))
+        self.report.end, fault = follow(connection, before, commits, name)
+        yield from self._witness.faults_up_to(self.report.end, connection, name)
         if fault is not None:
             yield fault
         yield from _surplus(connection, name)
