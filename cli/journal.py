@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import frame
+from . import frame, journal_files
 from .options import AsJson, JournalArgument
 from .output import answer, counted, frame_lines, table
 from .reading import opened
@@ -21,7 +21,8 @@ KEY_FILE = Path("~/.config/tradingd/signing.pem")
 FOLLOW_S = 1.0
 FOLLOWED_MAX = 10_000  # lines at a time
 
-app = frame.group("Look into a journal.")
+app = frame.group("Look into a journal, and keep its files.")
+app.command()(journal_files.seal)
 
 
 class Format(StrEnum):

@@ -206,6 +206,19 @@ class Journal:
         with self._sealing:  # another process may seal as soon as the lock is released
             self.abandon()
 
+    def finish(self) -> list[Manifest]:
+        """Closes the journal and seals every segment, the last one too; the next opening makes a new one.
+
+        Raises JournalError; what could not be sealed is then as `close` leaves it.
+        """
+        numbers = [*self.unsealed(), self.head.segment]
+        self._usable = False
+        self._connection.close()
+        try:
+            return [segments.seal(self.paths, number, self.settings) for number in numbers]
+        finally:
+            self.abandon()
+
     def abandon(self) -> None:
         """Lets go whatever happened, as a kill would; the next opening recovers."""
         self._usable = False
