@@ -108,10 +108,11 @@ def test_another_mapping_is_refused(tmp_path: Path) -> None:
     assert refused(told, feed_of(other, tmp_path))
 
 
-@pytest.mark.parametrize("change", [{"seed": 2}, {"duration_s": 10}, {"start": "2026-01-06"}])
+@pytest.mark.parametrize("change", [{"seed": 2}, {"ticks_per_s": 7}, {"start": "2026-01-06"}])
 def test_another_simulated_market_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     told = told_by(feed_of(MARKET, tmp_path))
     assert not refused(told, feed_of(MARKET | {"batch_rows": 3}, tmp_path))
+    assert not refused(told, feed_of(MARKET | {"duration_s": 10}, tmp_path))  # it begins in the same way
     assert refused(told, feed_of(MARKET | change, tmp_path))
 
 

@@ -16,8 +16,8 @@ from tradingd.feeds.contract import FeedConfigError
 from tradingd.feeds.settings import FeedSettings, RecordedSettings
 
 HEAD_BYTES = 65_536
-# what changes no row's place
-NOT_COUNTED = ("pace", "speed", "batch_rows", "time_error_s_max")
+# what changes no row's place; a simulated day that goes on for longer begins in the same way
+NOT_COUNTED = ("pace", "speed", "batch_rows", "time_error_s_max", "duration_s")
 TOLD = re.compile(r"inputs ([0-9a-f]{16})(?: of (\d+) bytes)?")
 
 
