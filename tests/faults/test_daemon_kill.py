@@ -16,11 +16,23 @@ from small_day import CONFIG, journal_of, re_executed, write_config
 
 from tradingd.core.snapshot import state_digest
 from tradingd.journal.reader import JournalReader
+from tradingd.journal.signing import make_key
 from tradingd.journal.verify import verify
+from tradingd.journal.witness import evidence_of
 
 CHILD = Path(__file__).with_name("daemon_child.py")
 ROWS = 5000
 DAY = CONFIG.replace("duration_s = 400", "duration_s = 500")
+SIGNED = """
+[journal.signing]
+key_file = "signing.pem"
+every_commits = 2
+
+[[journal.anchors]]
+kind = "file"
+name = "archive"
+path = "archive.jsonl"
+"""
 # so that every point is passed in half a second
 OFTEN = [
     "journal.roll_rows=2000",
@@ -135,6 +147,18 @@ def test_killed_at_points(child: Child, undisturbed: str, tmp_path: Path, day: s
         assert child.play(config, point) == -signal.SIGKILL, (point, log_of(config))
     assert child.play(config) == 0, log_of(config)
     check(config, undisturbed)
+
+
+def test_killed_while_heads_are_signed(child: Child, tmp_path: Path) -> None:
+    """What came to the anchor is in the journal, signed and acknowledged, wherever the daemon died."""
+    public_key = make_key(tmp_path / "signing.pem")
+    config = write_config(tmp_path, DAY + SIGNED)
+    for point in ("heads.before-write", "heads.after-write", "heads.before-write:3", "heads.after-write:3"):
+        assert child.play(config, point) == -signal.SIGKILL, (point, log_of(config))
+    assert child.play(config) == 0, log_of(config)
+    report = verify(journal_of(config), evidence=evidence_of([str(tmp_path / "archive.jsonl")], [public_key]))
+    assert report.fault is None
+    assert report.anchored > 0
 
 
 @pytest.mark.parametrize("seed", range(3))
