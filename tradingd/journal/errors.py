@@ -1,5 +1,9 @@
 """What can go wrong with a journal; each message is one line that says what, where and what to do."""
 
+import msgspec
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)  # what decoding JSON from a damaged file raises
+
 
 class JournalError(Exception):
     """Base of all refusals of the journal."""

@@ -7,12 +7,19 @@ import re
 import secrets
 import time
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from tradingd.journal.errors import JournalDamaged, JournalError, JournalForeign, JournalLocked, JournalTooNew
+from tradingd.journal.errors import (
+    UNREADABLE,
+    JournalDamaged,
+    JournalError,
+    JournalForeign,
+    JournalLocked,
+    JournalTooNew,
+)
 
 FORMAT = 1
 ID_LENGTH = 8
@@ -21,12 +28,15 @@ ORPHANS_S_MAX = 2.0
 SEGMENT_NAME = re.compile(r"^(\d{6})(?:\.live)?\.duckdb$")
 
 
+Id = Annotated[str, Meta(pattern=r"\A[A-Z2-7]{1,16}\Z")]
+
+
 class Identity(Struct, frozen=True):
     """journal.json. `genesis` is the id that the journal was created with; a copied folder gets a new `id`."""
 
-    format: int
-    id: str
-    genesis: str
+    format: Annotated[int, Meta(ge=1)]
+    id: Id
+    genesis: Id
     created_ns: int
 
 
@@ -138,7 +148,7 @@ def read_identity(paths: Paths) -> Identity:
                 f"{paths.folder} has journal format {number}, this version reads up to {FORMAT}; upgrade tradingd"
             )
         return msgspec.convert(found, Identity)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise JournalDamaged(f"{paths.identity} can not be read ({error}); restore the file") from error
 
 
@@ -259,7 +269,7 @@ def _locked_by(paths: Paths, fd: int) -> str:
 def _holder(fd: int) -> Holder | None:
     try:
         return msgspec.json.decode(os.pread(fd, LOCK_SIZE, 0).rstrip(), type=Holder)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
 
 

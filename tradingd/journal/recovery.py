@@ -70,7 +70,10 @@ def _recover_locked(paths: Paths, settings: JournalSettings, lock: Lock) -> Reco
     number = _active_segment(paths, found, identity, settings)
     with ExitStack() as undo:
         connection = _connect(paths, number, settings, undo)
-        recovered = _caught_up(paths, identity, found, number, connection)
+        try:
+            recovered = _caught_up(paths, identity, found, number, connection)
+        except duckdb.Error as error:
+            raise JournalDamaged(f"{paths.live(number)} can not be read ({one_line(error)}); {KEEP}") from error
         undo.pop_all()
         return recovered
 

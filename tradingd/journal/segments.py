@@ -13,7 +13,7 @@ from msgspec import Struct
 from tradingd.journal import database, schema
 from tradingd.journal.chain import ChainPoint, check_chain
 from tradingd.journal.database import Connection
-from tradingd.journal.errors import JournalDamaged, JournalError, one_line
+from tradingd.journal.errors import UNREADABLE, JournalDamaged, JournalError, one_line
 from tradingd.journal.faults import point
 from tradingd.journal.folder import Paths, fsync_folder, write_durably
 from tradingd.journal.settings import JournalSettings
@@ -42,7 +42,7 @@ def read_manifest(paths: Paths, number: int) -> Manifest | None:
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError:
         return None
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise JournalDamaged(f"{path} can not be read ({error}); restore the file") from error
 
 
