@@ -23,6 +23,8 @@ FOLLOWED_MAX = 10_000  # lines at a time
 
 app = frame.group("Look into a journal, and keep its files.")
 app.command()(journal_files.seal)
+app.command()(journal_files.backup)
+app.command()(journal_files.restore)
 
 
 class Format(StrEnum):

@@ -1,12 +1,20 @@
 """trade journal: what is done with the files of a journal, as files."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from . import frame
 from .options import AsJson, JournalArgument
-from .output import answer, counted
+from .output import answer, counted, note
+from .verify import report_lines, report_object
 
 if TYPE_CHECKING:
+    from tradingd.journal.backup import Backup
     from tradingd.journal.segments import Manifest
+
+Place = Annotated[Path, typer.Argument(metavar="DIR", help="A folder elsewhere.", show_default=False)]
 
 
 def seal(journal: JournalArgument, as_json: AsJson = False) -> None:
@@ -20,6 +28,43 @@ def seal(journal: JournalArgument, as_json: AsJson = False) -> None:
 
     sealed = seal_all(journal)
     answer({"sealed": sealed}, map(_sealed_line, sealed) if sealed else ["all segments were sealed before"], as_json)
+
+
+def backup(journal: JournalArgument, target: Place, as_json: AsJson = False) -> None:
+    """Copy a journal elsewhere, also while a daemon writes it, and verify the copy.
+
+    A copy that is there is extended: sealed segments that it has are not copied again. Nothing in it is ever replaced
+    by what does not continue it.
+
+    Example: trade journal backup journal/demo backup/demo
+    """
+    from tradingd.journal.backup import backup as backed_up
+
+    _answer(target, backed_up(journal, target, say=note), as_json)
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="DIR", help="A backup.", show_default=False)],
+    journal: JournalArgument,
+    as_json: AsJson = False,
+) -> None:
+    """Copy a backup to where no journal is yet, and verify it. Its next start gives it a new id, as any copy's.
+
+    Example: trade journal restore backup/demo journal/restored
+    """
+    from tradingd.journal.backup import restore as restored
+
+    _answer(journal, restored(source, journal, say=note), as_json)
+
+
+def _answer(target: Path, done: "Backup", as_json: bool) -> None:
+    copied = f"copied {counted(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB"
+    kept = f"; {counted(done.kept, 'sealed segment')} there already" if done.kept else ""
+    result = report_object(target, done.report)
+    result |= {"live": done.live, "files": done.files, "bytes": done.bytes, "kept_segments": done.kept}
+    answer(result, [copied + kept, *report_lines(target, done.report)], as_json)
+    if not done.report.ok:
+        raise typer.Exit(frame.NO)
 
 
 def _sealed_line(manifest: "Manifest") -> str:

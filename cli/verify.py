@@ -42,12 +42,12 @@ def verify(
 
     keys = [read_public_key(text) for text in public_keys or []]
     report = verified(journal, say=note, evidence=evidence_of(anchors or [], keys))
-    answer(_object(journal, report), _lines(journal, report), as_json)
+    answer(report_object(journal, report), report_lines(journal, report), as_json)
     if not report.ok:
         raise typer.Exit(frame.NO)
 
 
-def _object(journal: Path, report: "VerifyReport") -> dict[str, Any]:
+def report_object(journal: Path, report: "VerifyReport") -> dict[str, Any]:
     return {
         "ok": report.ok,
         "journal": str(journal),
@@ -65,7 +65,7 @@ def _object(journal: Path, report: "VerifyReport") -> dict[str, Any]:
     }
 
 
-def _lines(journal: Path, report: "VerifyReport") -> list[str]:
+def report_lines(journal: Path, report: "VerifyReport") -> list[str]:
     if report.fault is not None:
         return [styled(f"{journal}: NOT as it was written", Mood.BAD), f"first fault: {report.fault}", *report.notes]
     end = report.end

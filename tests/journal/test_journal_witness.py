@@ -135,7 +135,7 @@ def recompute(folder: Path) -> None:
             manifest = segments._describe(paths.segment(number), number, settings)
             paths.manifest(number).write_bytes(msgspec.json.encode(manifest))
     known = replace(head.read(paths.head), commit_no=end.commit_no, last_seq=end.last_seq, digest=end.digest)
-    paths.head.write_bytes(head.first_content(known))
+    paths.head.write_bytes(head.whole_content(known))
 
 
 def cut_off(folder: Path, after_commit: int) -> None:

@@ -69,10 +69,11 @@ def read(path: Path) -> Head:
     return max(slots, key=lambda head: head.generation)
 
 
-def first_content(head: Head) -> bytes:
-    """The whole file of a new journal, with both slots."""
+def whole_content(head: Head) -> bytes:
+    """The file of a new journal or of a copy: `head` in both slots."""
     content = bytearray(FILE_SIZE)
-    for generation, offset in enumerate(SLOT_OFFSETS):
+    for generation in (head.generation, head.generation + 1):
+        offset = SLOT_OFFSETS[generation % 2]
         content[offset : offset + SLOT_SIZE] = encode(replace(head, generation=generation))
     return bytes(content)
 

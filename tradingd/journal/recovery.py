@@ -98,7 +98,7 @@ def _head(paths: Paths, identity: Identity) -> Head:
     if paths.segment_numbers():
         raise JournalDamaged(f"{paths.head} is missing; {KEEP}")
     empty = Head(identity.id, epoch=0, segment=1, commit_no=0, last_seq=0, digest=genesis(identity.genesis))
-    write_durably(paths.head, head.first_content(empty))
+    write_durably(paths.head, head.whole_content(empty))
     point("recovery.after-new-head")
     return head.read(paths.head)
 

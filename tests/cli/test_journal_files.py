@@ -1,0 +1,59 @@
+"""What is done with the files of a journal, as a shell runs it."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from audited_day import play_day
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed journal. To be copied, not changed."""
+    return play_day(tmp_path_factory.mktemp("day"))
+
+
+@pytest.fixture
+def day(played: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(played, tmp_path / "day")
+
+
+def object_of(ran: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(ran.out)
+    return found
+
+
+def test_seal_says_what_it_sealed(day: Path, run: Run) -> None:
+    ran = run("trade", "journal", "seal", day)
+    assert (ran.code, ran.out.startswith("sealed segment 1: seq 1 to ")) == (0, True)
+    assert run("trade", "journal", "seal", day).out == "all segments were sealed before\n"
+    assert object_of(run("trade", "journal", "seal", day, "--json")) == {"sealed": []}
+    assert run("trade", "replay", day, "--verify").code == 0
+
+
+def test_backup_and_restore_print_what_they_hold(day: Path, tmp_path: Path, run: Run) -> None:
+    ran = run("trade", "journal", "backup", day, tmp_path / "copy")
+    assert ran.code == 0
+    copied, verdict, size, digest = ran.out.splitlines()[:4]
+    assert (copied.startswith("copied "), verdict) == (True, f"{tmp_path / 'copy'}: as it was written")
+    assert run("trade", "verify", day).out.splitlines()[1:3] == [size, digest]
+    found = object_of(run("trade", "journal", "restore", tmp_path / "copy", tmp_path / "back", "--json"))
+    assert (found["ok"], found["live"], found["journal"]) == (True, False, str(tmp_path / "back"))
+    assert run("trade", "replay", tmp_path / "back", "--verify").code == 0
+
+
+def test_a_restore_over_a_journal_is_3(day: Path, tmp_path: Path, run: Run) -> None:
+    ran = run("trade", "journal", "restore", day, day)
+    assert (ran.code, ran.err.count("\n"), "holds a journal already" in ran.err) == (3, 1, True)
+
+
+def test_a_copy_that_does_not_verify_is_1(day: Path, tmp_path: Path, run: Run) -> None:
+    (snapshot,) = (day / "snapshots").iterdir()
+    snapshot.write_bytes(b"x")
+    ran = run("trade", "journal", "backup", day, tmp_path / "copy")
+    assert (ran.code, "NOT as it was written" in ran.out) == (1, True)
