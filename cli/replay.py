@@ -25,6 +25,10 @@ def replay(
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare every fact with the recorded one; 1 where one differs.")
     ] = False,
+    after: Annotated[
+        int,
+        typer.Option(metavar="SEQ", min=0, help="Begin with the newest snapshot at or before it."),
+    ] = 0,
     what_if: Annotated[
         Path | None,
         typer.Option("--what-if", metavar="CONFIG", help="Run the same inputs under this config too, side by side."),
@@ -43,17 +47,19 @@ def replay(
     """
     if verify and (what_if or overrides):
         raise frame.UsageError("--verify proves what was recorded, --what-if and --set ask for something else; choose")
+    if after and (what_if or overrides):
+        raise frame.UsageError("--what-if and --set begin with the first input; leave --after out")
     if what_if or overrides:
         _what_if(journal, what_if, overrides or [], first, as_json)
     else:
-        _replay(journal, verify, as_json)
+        _replay(journal, verify, after, as_json)
 
 
-def _replay(journal: Path, verify: bool, as_json: bool) -> None:
+def _replay(journal: Path, verify: bool, after: int, as_json: bool) -> None:
     from tradingd.audit.replay import replay as replayed
 
     with opened(journal) as reader:
-        found = replayed(reader, verify=verify, say=_progress(reader.last_seq))
+        found = replayed(reader, verify=verify, after=after, say=_progress(reader.last_seq))
     answer(found, _lines(journal, found), as_json)
     if found.identical is False:
         raise typer.Exit(frame.NO)
@@ -95,7 +101,8 @@ def _verdict(journal: Path, found: "Replay") -> list[str]:
     if found.difference is not None:
         return [styled(f"{journal}: NOT identical", Mood.BAD), *_difference(found.difference)]
     if found.identical:
-        compared = "every recorded fact came out again"
+        since = f" from seq {found.from_seq} on" if found.from_seq > 1 else ""
+        compared = f"every recorded fact{since} came out again"
         return [styled(f"{journal}: identical, {compared}", Mood.GOOD)]
     return [f"{journal}: executed again, nothing compared (--verify does)"]
 

@@ -10,7 +10,7 @@ from tradingd.audit.errors import AuditError
 from tradingd.audit.replay import Replay, replay
 from tradingd.config.load import digest
 from tradingd.core.settings import decode_settings
-from tradingd.events import OrderFilled, RunStarted
+from tradingd.events import OrderFilled, RunStarted, SnapshotTaken
 from tradingd.journal.reader import JournalReader
 from tradingd.journal.verify import verify
 from tradingd.journal.writer import Journal
@@ -128,6 +128,37 @@ def test_a_journal_of_two_configs_is_identical(tmp_path: Path) -> None:
         found = replay(reader, verify=True)
         assert found.identical is True, found.difference
         assert found.summary.counts["RunStarted"] == 2
+
+
+@pytest.fixture
+def two_runs(tmp_path: Path) -> Path:
+    """With a snapshot in between."""
+    config = write_day(tmp_path)
+    play_config(config, "feeds.market.duration_s=200")
+    play_config(config)
+    return journal_of(config)
+
+
+def test_from_a_snapshot_on_it_is_identical_too(two_runs: Path) -> None:
+    with JournalReader.open(two_runs) as reader:
+        at_seq = min(event.body.at_seq for event in reader.events(SnapshotTaken))  # type: ignore[union-attr]
+        whole, rest = replay(reader, verify=True), replay(reader, verify=True, after=at_seq + 5)
+    assert (whole.identical, whole.from_seq) == (True, 1)
+    assert (rest.identical, rest.from_seq) == (True, at_seq + 1)
+    assert rest.state_digest == whole.state_digest
+    assert rest.summary.inputs == whole.last_seq - at_seq
+
+
+def test_what_was_before_a_snapshot_is_believed(two_runs: Path, tmp_path: Path) -> None:
+    copy = edited(two_runs, tmp_path / "j", "UPDATE bars SET volume = volume + 1 WHERE seq < 500")
+    with JournalReader.open(copy) as reader:
+        assert replay(reader, verify=True).identical is False
+        assert replay(reader, verify=True, after=reader.last_seq).identical is True
+
+
+def test_without_a_snapshot_there_is_nothing_to_go_on_from(two_runs: Path) -> None:
+    with JournalReader.open(two_runs) as reader, pytest.raises(AuditError, match="no snapshot at or before seq 10"):
+        replay(reader, verify=True, after=10)
 
 
 def test_an_empty_journal_is_said_to_be_empty(tmp_path: Path) -> None:

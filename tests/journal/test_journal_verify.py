@@ -148,7 +148,8 @@ def test_segments_of_another_journal_do_not_fit(
     other.append(commit_at(1))
     other.close()
     shutil.copytree(two_segments, tmp_path / "j")
-    (tmp_path / "j" / "segments" / "000002.live.duckdb").unlink()
+    Paths(tmp_path / "j").live(2).unlink()
+    Paths(tmp_path / "j").wal(2).unlink()
     shutil.copy(tmp_path / "other" / "segments" / "000001.live.duckdb", Paths(tmp_path / "j").live(2))
     report = verify(tmp_path / "j")
     assert report.fault is not None

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import dropwhile
 
 from msgspec import Struct
 
@@ -11,6 +12,7 @@ from tradingd.audit.lines import event_line, input_line
 from tradingd.audit.lookup import Lookup
 from tradingd.audit.points import Position
 from tradingd.audit.runs import Names, Run, run_at, runs_of, sound
+from tradingd.audit.states import from_snapshot
 from tradingd.audit.tally import Summary, Tally
 from tradingd.audit.words import bar_in_words, in_words
 from tradingd.columns import BAR
@@ -18,6 +20,7 @@ from tradingd.commit import Commit
 from tradingd.compare import Difference, first_difference
 from tradingd.config.load import digest
 from tradingd.core.snapshot import state_digest
+from tradingd.core.state import State
 from tradingd.events import Event
 from tradingd.journal.reader import JournalReader
 from tradingd.rerun import Rerun, code_digest, recorded_library, versions
@@ -50,9 +53,10 @@ class OtherCode(Struct):
 
 
 class Replay(Struct):
-    """`identical` is None where nothing was compared. The summary is of what re-execution made."""
+    """`identical` is None where nothing was compared. The summary is of what re-execution made, from `from_seq` on."""
 
     journal_id: str
+    from_seq: int
     last_seq: int
     identical: bool | None
     difference: Found | None
@@ -63,22 +67,30 @@ class Replay(Struct):
     summary: Summary
 
 
-def replay(reader: JournalReader, *, verify: bool, say: Say = lambda seq: None) -> Replay:
-    """Executes every recorded input again from the first one; with `verify` stops at the first fact that differs.
+def replay(reader: JournalReader, *, verify: bool, after: int = 0, say: Say = lambda seq: None) -> Replay:
+    """Executes every recorded input again; with `verify` stops at the first fact that differs.
 
-    Raises AuditError where the journal is empty, or its inputs can not be executed and nothing is compared.
+    It begins with the first input, or with `after` from the newest snapshot of the state at or before that seq: what
+    came before is then believed.
+
+    Raises AuditError where the journal is empty, no snapshot serves, or the inputs can not be executed and nothing is
+    compared.
     """
     runs = runs_of(reader)
     if not runs:
         raise AuditError("nothing can be replayed: the journal is empty, or no segment of it is sealed yet")
     start = time.perf_counter()
-    work = _Work(Rerun(reader.commits), len(runs[-1].names.settings.instruments), verify, say)
-    difference = (_forged_config(runs) if verify else None) or work.run(reader.commits())
+    state = _snapshot(reader, after) if after else None
+    first = state.seq + 1 if state else 1
+    work = _Work(Rerun(reader.commits, state), len(runs[-1].names.settings.instruments), verify, say)
+    later = dropwhile(lambda commit: commit.last_seq < first, reader.commits(first))
+    difference = (_forged_config(runs) if verify else None) or work.run(later)
     if difference is not None and not verify:
         raise AuditError(f"{difference.text}; add --verify to see where it began")
     seconds = time.perf_counter() - start
     return Replay(
         journal_id=reader.id,
+        from_seq=first,
         last_seq=reader.last_seq,
         identical=difference is None if verify else None,
         difference=_found(reader, difference) if difference else None,
@@ -88,6 +100,16 @@ def replay(reader: JournalReader, *, verify: bool, say: Say = lambda seq: None) 
         state_digest=state_digest(work.rerun.state) if work.rerun.state else "",
         summary=work.tally.summary(runs[-1].names, work.rerun.state),
     )
+
+
+def _snapshot(reader: JournalReader, after: int) -> State:
+    state = from_snapshot(reader, after)
+    if state is None:
+        raise AuditError(
+            f"no snapshot at or before seq {after} was taken by today's code (`trade journal ls` lists them); leave "
+            "--after out to begin with the first input"
+        )
+    return state
 
 
 @dataclass(slots=True)

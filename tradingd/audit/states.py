@@ -22,7 +22,7 @@ class Rebuilt:
 
 def state_at(reader: JournalReader, seq: int) -> Rebuilt:
     """The state after the input `seq` and its facts. Raises AuditError, JournalDamaged, StrategyError."""
-    state = _from_snapshot(reader, seq)
+    state = from_snapshot(reader, seq)
     first = 1 if state is None else state.seq + 1
     rerun = Rerun(reader.commits, state)
     instruments = len(run_at(reader, seq).names.settings.instruments)
@@ -36,7 +36,7 @@ def state_at(reader: JournalReader, seq: int) -> Rebuilt:
     return Rebuilt(rerun.state, first)
 
 
-def _from_snapshot(reader: JournalReader, seq: int) -> State | None:
+def from_snapshot(reader: JournalReader, seq: int) -> State | None:
     """The newest snapshot at or before `seq`, where today's code is the one that took it, with the run's settings."""
     newest = reader.newest_snapshot(seq)
     if newest is None:
