@@ -25,6 +25,7 @@ app = frame.group("Look into a journal, and keep its files.")
 app.command()(journal_files.seal)
 app.command()(journal_files.backup)
 app.command()(journal_files.restore)
+app.command()(journal_files.export)
 
 
 class Format(StrEnum):
@@ -59,7 +60,7 @@ def tail(
 ) -> None:
     """Print the newest events, one line each, ticks and bars left out.
 
-    Of a journal in use only sealed segments can be read; `tradingd tail` follows the daemon itself.
+    Of a journal in use live segments are copied first; `tradingd tail` follows the daemon itself.
 
     Example: trade journal tail journal/demo -n 50 --type OrderFilled --type OrderRefused
     """

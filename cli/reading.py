@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(journal: Path) -> "Iterator[JournalReader]":
-    """Of a journal in use only the sealed segments can be read, which is said."""
+    """Of a journal in use live segments are copied first, which is said."""
     from tradingd.journal.reader import JournalReader
 
-    with JournalReader.open(journal) as reader:
+    with JournalReader.open(journal, with_live=True) as reader:
         if reader.is_live:
-            print(f"in use, so sealed segments only; the daemon itself: tradingd tail -j {journal}", file=sys.stderr)
+            said = f"in use: read up to seq {reader.last_seq}, as of now; what comes next: tradingd tail -j {journal}"
+            print(said, file=sys.stderr)
         yield reader

@@ -222,6 +222,22 @@ def test_a_failing_seal_or_snapshot_is_said_and_trading_goes_on(tmp_path: Path) 
     assert verify(journal_of(config)).ok
 
 
+def test_auditors_read_a_running_journal_up_to_now(tmp_path: Path) -> None:
+    config = write_config(tmp_path, LONG)
+    trade = TRADINGD.with_name("trade")
+    with process_of(config) as process:
+        first_status(config, process, fills=1)
+        seen = [
+            json.loads(subprocess.run([trade, *command, "--json"], capture_output=True, check=True, timeout=60).stdout)
+            for command in (
+                ["journal", "sql", journal_of(config), "SELECT max(last_seq) AS seq FROM commits"],
+                ["state", journal_of(config)],
+            )
+        ]
+        assert process.poll() is None
+    assert 0 < seen[0]["rows"][0]["seq"] <= seen[1]["seq"]
+
+
 def test_log_lines_are_json_with_their_position(tmp_path: Path) -> None:
     config = write_config(tmp_path)
     lines = [json.loads(line) for line in start(config, "--until-done").stderr.splitlines()]

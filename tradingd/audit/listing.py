@@ -46,7 +46,7 @@ class HeadLine(Struct):
 
 
 class Listing(Struct):
-    """`live`: a writer holds the journal, so that only sealed segments can be read."""
+    """`live`: a writer holds the journal."""
 
     journal_id: str
     genesis: str

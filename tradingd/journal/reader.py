@@ -1,9 +1,10 @@
 """Reading a journal: the commits as they were appended, snapshots, and SQL."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +21,7 @@ from tradingd.journal.database import Connection
 from tradingd.journal.digest import CommitRow
 from tradingd.journal.errors import JournalDamaged, one_line
 from tradingd.journal.folder import Identity, Lock, Paths, read_identity
+from tradingd.journal.glimpse import glimpse
 from tradingd.journal.head import Head
 from tradingd.journal.segments import Manifest, read_manifest
 from tradingd.journal.settings import JournalSettings
@@ -50,17 +52,21 @@ class SegmentContent:
 class _Connections:
     """A sealed segment is opened when it is asked for; one that is not, once: its log is read into memory then."""
 
-    def __init__(self, paths: Paths, settings: JournalSettings) -> None:
+    def __init__(self, paths: Paths, settings: JournalSettings, copies: Mapping[int, Path]) -> None:
         self._paths = paths
         self._settings = settings
+        self._copies = copies
         self._opened: dict[int, Connection] = {}
+
+    def path(self, number: int) -> Path:
+        return self._copies.get(number) or self._paths.segment(number)
 
     def of(self, number: int) -> Connection:
         """The caller's to close."""
-        if self._paths.manifest(number).exists():
+        if number not in self._copies and self._paths.manifest(number).exists():
             return database.open_read_only(self._paths.sealed(number), self._settings)
         if number not in self._opened:
-            self._opened[number] = database.open_read_only(self._paths.segment(number), self._settings)
+            self._opened[number] = database.open_read_only(self.path(number), self._settings)
         return self._opened[number].cursor()
 
     def close(self) -> None:
@@ -70,7 +76,7 @@ class _Connections:
 
 
 class JournalReader:
-    """All segments of a closed journal, or the sealed ones of a journal that a writer holds.
+    """All segments of a closed journal; of a journal that a writer holds the sealed ones, or copies of the rest too.
 
     Opened by `JournalReader.open`, or by `Journal.reader` in the process that writes.
     """
@@ -78,26 +84,36 @@ class JournalReader:
     def __init__(self, paths: Paths, connect: Connect, numbers: Sequence[int], lock: Lock | None) -> None:
         self._paths = paths
         self._connect = connect
+        self._path = paths.segment
         self._numbers = numbers
         self._lock = lock
-        self._on_close: Callable[[], None] = lambda: None
+        self._on_close = ExitStack()
         self.identity: Identity = read_identity(paths)
 
     @classmethod
-    def open(cls, folder: Path, settings: JournalSettings | None = None) -> Self:
+    def open(cls, folder: Path, settings: JournalSettings | None = None, *, with_live: bool = False) -> Self:
         """A closed journal is locked against writers until `close`.
+
+        `with_live`: of one that another process writes, live segments are copied, so that it is read up to HEAD.
 
         Raises JournalForeign, JournalTooNew, JournalDamaged.
         """
         paths = Paths(folder)
         read_identity(paths)
-        lock = Lock.shared(paths)
-        numbers = paths.segment_numbers()
-        if lock is None:
-            numbers = [number for number in numbers if paths.manifest(number).exists()]
-        connections = _Connections(paths, settings or JournalSettings())
-        reader = cls(paths, connections.of, numbers, lock)
-        reader._on_close = connections.close
+        settings = settings or JournalSettings()
+        with ExitStack() as undo:
+            lock = Lock.shared(paths)
+            copies: dict[int, Path] = {}
+            if lock is not None:
+                undo.callback(lock.release)
+            elif with_live:
+                place = undo.enter_context(TemporaryDirectory(prefix="tradingd-"))
+                copies = glimpse(paths, Path(place), settings)
+            connections = _Connections(paths, settings, copies)
+            undo.callback(connections.close)
+            reader = cls(paths, connections.of, _readable(paths, lock, copies), lock)
+            reader._path = connections.path
+            reader._on_close = undo.pop_all()
         return reader
 
     def __enter__(self) -> Self:
@@ -109,10 +125,7 @@ class JournalReader:
         self.close()
 
     def close(self) -> None:
-        self._on_close()
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        self._on_close.close()
 
     @contextmanager
     def _reading(self, number: int) -> Iterator[Connection]:
@@ -130,7 +143,7 @@ class JournalReader:
 
     @property
     def is_live(self) -> bool:
-        """Whether a writer held the journal when this was opened, so that only sealed segments are read."""
+        """Whether a writer held the journal when this was opened."""
         return self._lock is None
 
     @property
@@ -203,7 +216,18 @@ class JournalReader:
 
     def sql(self, query: str, limits: sql.SqlLimits | None = None) -> pl.DataFrame:
         """Answers a query over all readable segments; see `sql.run`. Raises SqlError."""
-        return sql.run([self._paths.segment(number) for number in self._numbers], query, limits or sql.SqlLimits())
+        return sql.run([self._path(number) for number in self._numbers], query, limits or sql.SqlLimits())
+
+
+def _readable(paths: Paths, lock: Lock | None, copies: Mapping[int, Path]) -> list[int]:
+    """All segments of a closed journal; of one in use what is sealed, up to the copies of what was not."""
+    numbers = paths.segment_numbers()
+    if lock is not None:
+        return numbers
+    sealed = [
+        number for number in numbers if paths.manifest(number).exists() and number < min(copies, default=number + 1)
+    ]
+    return sealed + sorted(copies)
 
 
 def _log_bytes(paths: Paths, number: int) -> int:
