@@ -1,5 +1,6 @@
 """trade journal: what is done with the files of a journal, as files."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,11 +9,19 @@ import typer
 from . import frame
 from .options import AsJson, JournalArgument
 from .output import answer, counted, note
+from .reading import opened
 from .verify import report_lines, report_object
 
 if TYPE_CHECKING:
     from tradingd.journal.backup import Backup
     from tradingd.journal.segments import Manifest
+
+
+class Form(StrEnum):
+    PARQUET = "parquet"
+    ARROW = "arrow"
+    CSV = "csv"
+
 
 Place = Annotated[Path, typer.Argument(metavar="DIR", help="A folder elsewhere.", show_default=False)]
 
@@ -55,6 +64,37 @@ def restore(
     from tradingd.journal.backup import restore as restored
 
     _answer(journal, restored(source, journal, say=note), as_json)
+
+
+def export(
+    journal: JournalArgument,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="An empty folder.", show_default=False)],
+    to: Annotated[Form, typer.Option("--to", help="The kind of files.")] = Form.PARQUET,
+    first: Annotated[str | None, typer.Option("--from", metavar="SEQ|TIME", help="Begin there.")] = None,
+    last: Annotated[str | None, typer.Option("--until", metavar="SEQ|TIME", help="End there, included.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write ticks, frames, bars, facts and commits to files, one per segment and table, as they were committed.
+
+    Whole commits: from the one that holds --from to the one that holds --until. SHA256SUMS has the sum of each file
+    (sha256sum -c) and the chain's digests.
+
+    Example: trade journal export journal/demo --to parquet --out exported
+    """
+    from tradingd.audit import export as exporting
+    from tradingd.audit.points import first_seq_at, seq_at
+    from tradingd.journal.settings import JournalSettings
+
+    with opened(journal) as reader:
+        first_seq, last_seq = first_seq_at(reader, first), seq_at(reader, last)
+        done = exporting.export(reader, out, exporting.Form(to.value), first_seq, last_seq, JournalSettings())
+    size = sum(file.bytes for file in done.files)
+    lines = [
+        f"{out}: {counted(len(done.files), 'file')}, {size / 1e6:,.1f} MB",
+        f"commits {done.first_commit} to {done.last_commit}, seq {done.first_seq} to {done.last_seq}",
+        f"digest {done.digest}",
+    ]
+    answer(done, lines, as_json)
 
 
 def _answer(target: Path, done: "Backup", as_json: bool) -> None:

@@ -57,3 +57,12 @@ def test_a_copy_that_does_not_verify_is_1(day: Path, tmp_path: Path, run: Run) -
     snapshot.write_bytes(b"x")
     ran = run("trade", "journal", "backup", day, tmp_path / "copy")
     assert (ran.code, "NOT as it was written" in ran.out) == (1, True)
+
+
+def test_export_says_what_it_wrote(day: Path, tmp_path: Path, run: Run) -> None:
+    ran = run("trade", "journal", "export", day, "--to", "csv", "--out", tmp_path / "out", "--until", "1000")
+    assert (ran.code, ran.out.splitlines()[1].startswith("commits 1 to ")) == (0, True)
+    found = object_of(run("trade", "journal", "export", day, "--out", tmp_path / "all", "--json"))
+    assert (found["digest"], len(found["files"])) == (object_of(run("trade", "verify", day, "--json"))["digest"], 5)
+    ran = run("trade", "journal", "export", day, "--out", tmp_path / "all")
+    assert (ran.code, ran.err) == (2, f"error: {tmp_path / 'all'} is not empty; name a folder that is\n")

@@ -71,6 +71,17 @@ def seq_at(reader: JournalReader, point: str | None) -> int:
     return seq
 
 
+def first_seq_at(reader: JournalReader, point: str | None) -> int:
+    """The first input that a point begins with: SEQ itself, the first one of core time >= TIME, or the first of all.
+
+    Raises AuditError for a point before the first input or after the last.
+    """
+    if point is None or point.isdecimal():
+        return seq_at(reader, point or "1")
+    last = seq_at(reader, None)
+    return seq_at(reader, str(_last_by(reader, parse_time_ns(point) - 1, last) + 1))
+
+
 def _last_by(reader: JournalReader, ts_ns: int, last: int) -> int:
     """Core time is the running maximum of receive times, so the first input after a time ends what belongs to it."""
     found = reader.sql(

@@ -30,6 +30,14 @@ def copy_file(source: Path, target: Path) -> str:
     return digest.hexdigest()
 
 
+def sync_file(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def is_beginning(path: Path, whole: Path) -> bool:
     """Whether `whole` begins with all that `path` holds."""
     with path.open("rb") as beginning, whole.open("rb") as file:

@@ -1,7 +1,6 @@
 """Segments: one DuckDB file each, made with its schema, appended to by its log alone, rolled over, sealed."""
 
 import hashlib
-import os
 import time
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +11,7 @@ from msgspec import Struct
 
 from tradingd.journal import database, schema
 from tradingd.journal.chain import ChainPoint, check_chain
+from tradingd.journal.copying import sync_file
 from tradingd.journal.database import Connection
 from tradingd.journal.errors import UNREADABLE, JournalDamaged, JournalError, one_line
 from tradingd.journal.faults import point
@@ -75,19 +75,11 @@ def _create_schema(connection: Connection) -> None:
 
 
 def _put_in_place(unfinished: Path, path: Path) -> None:
-    _fsync_file(unfinished)
+    sync_file(unfinished)
     point("segment.before-rename")
     unfinished.replace(path)
     fsync_folder(path.parent)
     point("segment.after-rename")
-
-
-def _fsync_file(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 # --- sealing ----------------------------------------------------------------------------------------------------------
