@@ -1,6 +1,7 @@
 """Exports hold every row in its order, and what proves them."""
 
 import hashlib
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tradingd.journal.reader import JournalReader
 from tradingd.journal.schema import TABLES
 from tradingd.journal.settings import JournalSettings
 from tradingd.journal.verify import verify
+from tradingd.journal.writer import Journal
 
 READ: dict[Form, Any] = {Form.PARQUET: pl.read_parquet, Form.ARROW: pl.read_ipc}
 
@@ -88,6 +90,15 @@ def test_a_range_by_time(day: Path) -> None:
         assert around.item(0, 0) < received < around.item(1, 0)
         with pytest.raises(AuditError, match="outside of what can be read"):
             first_seq_at(reader, "2030-01-01T00:00")
+
+
+def test_a_journal_in_use_is_exported_up_to_its_head(day: Path, tmp_path: Path) -> None:
+    shutil.copytree(day, tmp_path / "j")
+    journal = Journal.open(tmp_path / "j")
+    with JournalReader.open(tmp_path / "j", with_live=True) as reader:
+        done = export(reader, tmp_path / "out", Form.PARQUET, 1, reader.last_seq, JournalSettings())
+    assert (done.live, done.digest) == (True, journal.head.digest.hex())
+    journal.close()
 
 
 def test_what_makes_no_sense_is_refused(day: Path, tmp_path: Path) -> None:

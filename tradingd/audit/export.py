@@ -20,7 +20,7 @@ from tradingd.journal.copying import sync_file
 from tradingd.journal.database import OFFLINE, Connection
 from tradingd.journal.errors import JournalDamaged, one_line
 from tradingd.journal.folder import fsync_folder, make_folder, write_durably
-from tradingd.journal.reader import JournalReader, SegmentInfo
+from tradingd.journal.reader import JournalReader
 from tradingd.journal.schema import TABLES
 from tradingd.journal.settings import JournalSettings
 
@@ -59,7 +59,7 @@ class Export(Struct):
 class _Part(Struct, frozen=True):
     """What is taken of one segment."""
 
-    segment: SegmentInfo
+    number: int
     before: ChainPoint
     first_seq: int
     last_seq: int
@@ -79,13 +79,11 @@ def export(
     make_folder(folder)
     files: list[ExportedFile] = []
     points: list[tuple[ChainPoint, ChainPoint]] = []
-    for info in reader.segments():
-        if reader.content(info.number) is None:
-            continue
-        with closing(_connect(info, folder, settings)) as connection:
-            part = _part_of(connection, info, first_seq, last_seq)
+    for number, path in reader.files():
+        with closing(_connect(path, folder, settings)) as connection:
+            part = _part_of(connection, number, first_seq, last_seq)
             if part is not None:
-                points.append((part.before, check_chain(connection, part.before, info.path.name, to_seq=part.last_seq)))
+                points.append((part.before, check_chain(connection, part.before, path.name, to_seq=part.last_seq)))
                 files += _write(connection, part, folder, form)
     if not points:
         raise AuditError(f"no commit that can be read holds seq {first_seq} to {last_seq}")
@@ -94,7 +92,7 @@ def export(
     return done
 
 
-def _connect(info: SegmentInfo, folder: Path, settings: JournalSettings) -> Connection:
+def _connect(path: Path, folder: Path, settings: JournalSettings) -> Connection:
     """Reaches the segment and the folder, and no other file, whatever a segment's views would like."""
     limits: dict[str, str | int] = {
         "threads": settings.threads,
@@ -103,16 +101,16 @@ def _connect(info: SegmentInfo, folder: Path, settings: JournalSettings) -> Conn
     }
     connection = duckdb.connect(config={**OFFLINE, **limits})
     try:
-        connection.execute(f"ATTACH '{_quoted(info.path)}' AS journal (READ_ONLY); USE journal")
+        connection.execute(f"ATTACH '{_quoted(path)}' AS journal (READ_ONLY); USE journal")
         connection.execute(f"SET allowed_directories = ['{_quoted(folder.absolute())}/']")
         connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     except duckdb.Error as error:
         connection.close()
-        raise JournalDamaged(f"{info.path} can not be read ({one_line(error)}); see `trade verify`") from error
+        raise JournalDamaged(f"{path} can not be read ({one_line(error)}); see `trade verify`") from error
     return connection
 
 
-def _part_of(connection: Connection, info: SegmentInfo, first_seq: int, last_seq: int) -> _Part | None:
+def _part_of(connection: Connection, number: int, first_seq: int, last_seq: int) -> _Part | None:
     chosen = "FROM commits WHERE last_seq >= ? AND first_seq <= ?"
     query = f"SELECT min(first_seq), max(last_seq) {chosen}"
     first, last = connection.execute(query, [first_seq, last_seq]).fetchall()[0]
@@ -121,7 +119,7 @@ def _part_of(connection: Connection, info: SegmentInfo, first_seq: int, last_seq
     earlier = "SELECT commit_no, last_seq, digest FROM commits WHERE last_seq = ?"
     found = connection.execute(earlier, [first - 1]).fetchall()
     before = ChainPoint(*found[0]) if found else segments.read_start(connection)
-    return _Part(info, before, first, last)
+    return _Part(number, before, first, last)
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -129,7 +127,7 @@ def _part_of(connection: Connection, info: SegmentInfo, first_seq: int, last_seq
 
 def _write(connection: Connection, part: _Part, folder: Path, form: Form) -> Iterator[ExportedFile]:
     for table in TABLES:
-        path = folder / f"{part.segment.number:06d}.{table}.{form.value}"
+        path = folder / f"{part.number:06d}.{table}.{form.value}"
         rows = _copy(connection, _query(table, part, form), path, form)
         sync_file(path)
         yield ExportedFile(path.name, rows, path.stat().st_size, segments.sha256(path))

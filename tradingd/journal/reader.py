@@ -168,6 +168,10 @@ class JournalReader:
             for path, manifest in [(self._paths.segment(number), read_manifest(self._paths, number))]
         ]
 
+    def files(self) -> list[tuple[int, Path]]:
+        """What is read here, by number of the segment: of one that a writer has, its copy."""
+        return [(number, self._path(number)) for number in self._numbers]
+
     def content(self, number: int) -> SegmentContent | None:
         """What a segment holds; None where a writer has it. Raises JournalDamaged."""
         if number not in self._numbers:
@@ -216,7 +220,7 @@ class JournalReader:
 
     def sql(self, query: str, limits: sql.SqlLimits | None = None) -> pl.DataFrame:
         """Answers a query over all readable segments; see `sql.run`. Raises SqlError."""
-        return sql.run([self._path(number) for number in self._numbers], query, limits or sql.SqlLimits())
+        return sql.run([path for _, path in self.files()], query, limits or sql.SqlLimits())
 
 
 def _readable(paths: Paths, lock: Lock | None, copies: Mapping[int, Path]) -> list[int]:
