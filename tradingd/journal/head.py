@@ -91,10 +91,14 @@ class HeadFile:
 
     def write(self, head: Head) -> Head:
         """Raises JournalFailed if another process took the journal over, OSError if the disk fails."""
+        self.check_ours()
+        return self._write_next(head)
+
+    def check_ours(self) -> None:
+        """Raises JournalFailed if another process took the journal over."""
         slot = (self.head.generation + 1) % 2
         if os.pread(self._fd, SLOT_SIZE, SLOT_OFFSETS[slot]) != self._slots[slot]:
             raise JournalFailed("HEAD was written by another process: this one lost the journal and must exit")
-        return self._write_next(head)
 
     def _write_next(self, head: Head) -> Head:
         head = replace(head, generation=self.head.generation + 1)

@@ -11,7 +11,7 @@ from tradingd.journal import database, head, segments, torn
 from tradingd.journal.chain import KEEP, ChainPoint, check_chain
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import genesis
-from tradingd.journal.errors import JournalDamaged, one_line
+from tradingd.journal.errors import JournalDamaged, JournalLocked, one_line
 from tradingd.journal.faults import point
 from tradingd.journal.folder import (
     Identity,
@@ -30,6 +30,8 @@ from tradingd.journal.folder import (
 from tradingd.journal.head import Head, HeadFile
 from tradingd.journal.schema import ROW_TABLES
 from tradingd.journal.settings import JournalSettings
+
+NOT_OURS = "Could not set lock on file"  # DuckDB's, where somebody has removed LOCK from under its holder
 
 
 class Recovered(NamedTuple):
@@ -130,6 +132,8 @@ def _connect(paths: Paths, number: int, settings: JournalSettings, undo: ExitSta
             undo.callback(torn.put_back, paths.wal(number))
             connection = database.open_writable(path, settings)
     except duckdb.Error as error:
+        if NOT_OURS in str(error):
+            raise JournalLocked(f"{path} is in use although LOCK is free ({one_line(error)}); stop it first") from error
         raise JournalDamaged(f"{path} can not be opened ({one_line(error)}); {KEEP}") from error
     undo.enter_context(closing(connection))
     return connection

@@ -91,6 +91,7 @@ class Journal:
             check(commit)
             tables = tables_of(commit)
             row = self._commit_row(commit, tables)
+            self._head_file.check_ours()  # or the log that is another's by now would be written over
             point("append.before-commit")
             database.insert(self._connection, tables, row)
             self._name_log()
