@@ -24,12 +24,14 @@ class DaemonSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     inbox_batches_max    batches that wait for the core before a feed has to
     batch_rows_max       ticks that the core takes at once, at most
     snapshot_interval_s  between snapshots of the state
+    free_space_min_mb    with less than that on the journal's disk, trading halts (0: never)
     """
 
     control_socket: str = ""
     inbox_batches_max: Annotated[int, Meta(ge=1, le=10_000)] = 64
     batch_rows_max: Annotated[int, Meta(ge=1, le=10_000_000)] = 65_536
     snapshot_interval_s: Annotated[float, Meta(gt=0)] = 300.0
+    free_space_min_mb: Annotated[int, Meta(ge=0)] = 256
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 

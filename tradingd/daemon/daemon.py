@@ -31,6 +31,7 @@ from tradingd.daemon.job import Job
 from tradingd.daemon.portion import Portion
 from tradingd.daemon.prepare import Prepared, run_started
 from tradingd.daemon.sealing import keep_sealed, seal_all
+from tradingd.daemon.space import keep_reserve
 from tradingd.daemon.tasks import end_all, only_error
 from tradingd.daemon.view import Phase, view
 from tradingd.events import AnyBody, Command, FeedStatus, Input, OperatorCommand, RunStopped, SnapshotTaken
@@ -104,6 +105,7 @@ class Daemon:
         core = tasks.create_task(self._core(), name="core")
         writer = tasks.create_task(self._write(), name="journal")
         house = tasks.create_task(self._keep_house(), name="housekeeping")
+        space = tasks.create_task(self._keep_reserve(), name="free space")
         sealing = tasks.create_task(keep_sealed(self._journal), name="sealing")
         anchoring = tasks.create_task(self._anchoring.run(), name="anchoring")
         self._phase = "running"
@@ -111,7 +113,7 @@ class Daemon:
         ready()
         await self._until_stopped(feeds)
         self._phase = "stopping"
-        await end_all([*feeds, house, sealing])
+        await end_all([*feeds, house, space, sealing])
         if not self._feeds_done:
             self._inbox.drop_batches()
         await self._inbox.close()
@@ -268,6 +270,9 @@ class Daemon:
                 if taken is not None:
                     await self._inbox.say(taken, "daemon")
             await asyncio.sleep(HOUSEKEEPING_S)
+
+    async def _keep_reserve(self) -> None:
+        await keep_reserve(self._journal.paths.folder, self._p.config.daemon.free_space_min_mb, self._inbox)
 
     async def _snapshot_written(self, at_seq: int, payload: bytes) -> SnapshotTaken | None:
         """None where it failed: the journal has all without it, only the next start takes longer."""
