@@ -35,6 +35,9 @@ def replay(
     ] = None,
     overrides: Overrides = None,
     first: Annotated[int, typer.Option(min=0, help="How many differing decisions to show.")] = 10,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the what-if as a page of one file, too.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Execute the recorded inputs again: bars, strategies, risk and the simulated venue.
@@ -50,7 +53,9 @@ def replay(
     if after and (what_if or overrides):
         raise frame.UsageError("--what-if and --set begin with the first input; leave --after out")
     if what_if or overrides:
-        _what_if(journal, what_if, overrides or [], first, as_json)
+        _what_if(journal, what_if, overrides or [], first, html, as_json)
+    elif html:
+        raise frame.UsageError("--html is the page of a what-if; add --what-if or --set")
     else:
         _replay(journal, verify, after, as_json)
 
@@ -65,8 +70,11 @@ def _replay(journal: Path, verify: bool, after: int, as_json: bool) -> None:
         raise typer.Exit(frame.NO)
 
 
-def _what_if(journal: Path, config: Path | None, overrides: list[str], first: int, as_json: bool) -> None:
+def _what_if(
+    journal: Path, config: Path | None, overrides: list[str], first: int, html: Path | None, as_json: bool
+) -> None:
     from tradingd.audit import what_if
+    from tradingd.audit.what_if_page import page
 
     with opened(journal) as reader:
         if config:
@@ -74,6 +82,8 @@ def _what_if(journal: Path, config: Path | None, overrides: list[str], first: in
         else:
             alternative = what_if.from_recorded(reader, overrides)
         found = what_if.what_if(reader, alternative, first=first, say=_progress(reader.last_seq))
+    if html:
+        html.write_text(page(str(journal), found), encoding="utf-8")
     answer(found, _side_by_side(found), as_json)
 
 
@@ -144,23 +154,9 @@ def summary_lines(summary: "Summary") -> list[str]:
 
 
 def _side_by_side(found: "WhatIf") -> list[str]:
-    was, would_be = _cells(found.baseline), _cells(found.what_if)
-    cells = ((name, was.get(name, "0"), would_be.get(name, "0")) for name in dict.fromkeys([*was, *would_be]))
-    return [
-        "both sides are simulated from the recorded inputs, also the one with the recorded config",
-        *table([("", "recorded config", "what if"), *cells]),
-        *_differing(found),
-    ]
+    from tradingd.audit.what_if_page import HEAD, NOTE, side_by_side
 
-
-def _cells(summary: "Summary") -> dict[str, str]:
-    names = {"decisions": "Decision", "orders": "OrderRequested", "fills": "OrderFilled", "refused": "OrderRefused"}
-    cells = {name: f"{summary.counts.get(kind, 0):,}" for name, kind in names.items()}
-    cells |= {f"refused by {rule}": f"{each.count:,}" for rule, each in summary.refused.items()}
-    for name, traded in summary.traded.items():
-        cells |= {f"{name} realised": f"{traded.realized} {traded.currency}"}
-        cells |= {f"{name} fees": f"{traded.fees} {traded.currency}"}
-    return cells | {f"equity in {currency}": each.equity for currency, each in summary.accounts.items()}
+    return [NOTE, *table([HEAD, *side_by_side(found)]), *_differing(found)]
 
 
 def _differing(found: "WhatIf") -> list[str]:
