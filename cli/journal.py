@@ -26,6 +26,7 @@ app.command()(journal_files.seal)
 app.command()(journal_files.backup)
 app.command()(journal_files.restore)
 app.command()(journal_files.export)
+app.command()(journal_files.archive)
 
 
 class Format(StrEnum):

@@ -36,7 +36,11 @@ def seal(journal: JournalArgument, as_json: AsJson = False) -> None:
     from tradingd.journal.finishing import seal_all
 
     sealed = seal_all(journal)
-    answer({"sealed": sealed}, map(_sealed_line, sealed) if sealed else ["all segments were sealed before"], as_json)
+    answer(
+        {"sealed": sealed},
+        [f"sealed {_segment_text(each)}" for each in sealed] if sealed else ["all segments were sealed before"],
+        as_json,
+    )
 
 
 def backup(journal: JournalArgument, target: Place, as_json: AsJson = False) -> None:
@@ -97,6 +101,27 @@ def export(
     answer(done, lines, as_json)
 
 
+def archive(
+    journal: JournalArgument,
+    before: Annotated[str, typer.Option("--before", metavar="DATE", help="UTC; a time too.", show_default=False)],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A folder for this journal's.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Move sealed segments whose last commit is older than a date to another folder, also beside a daemon.
+
+    Their manifests stay: verify follows the chain over them, and reads them with --archive DIR. Other commands read
+    them where they were moved to. The newest segment always stays.
+
+    Example: trade journal archive journal/demo --before 2026-01-01 --to /archive/demo
+    """
+    from tradingd.audit.points import parse_date_ns
+    from tradingd.journal.archive import archive as archived
+
+    moved = archived(journal, to, parse_date_ns(before), say=note)
+    lines = [f"moved {counted(len(moved), 'segment')} to {to}"]
+    answer({"archived": moved}, [*lines, *map(_segment_text, moved)], as_json)
+
+
 def _answer(target: Path, done: "Backup", as_json: bool) -> None:
     copied = f"copied {counted(done.files, 'file')}, {done.bytes / 1e6:,.1f} MB"
     kept = f"; {counted(done.kept, 'sealed segment')} there already" if done.kept else ""
@@ -107,7 +132,7 @@ def _answer(target: Path, done: "Backup", as_json: bool) -> None:
         raise typer.Exit(frame.NO)
 
 
-def _sealed_line(manifest: "Manifest") -> str:
+def _segment_text(manifest: "Manifest") -> str:
     rows = counted(sum(manifest.rows.values()) - manifest.rows["commits"], "row")
     seqs = f"seq {manifest.first_seq} to {manifest.last_seq}"
-    return f"sealed segment {manifest.segment}: {seqs}, {rows}, {manifest.file_bytes / 1e6:,.1f} MB"
+    return f"segment {manifest.segment}: {seqs}, {rows}, {manifest.file_bytes / 1e6:,.1f} MB"

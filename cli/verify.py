@@ -27,6 +27,9 @@ def verify(
             "--public-key", metavar="HEX|FILE", help="A key that may have signed heads, no other may. Repeatable."
         ),
     ] = None,
+    archive: Annotated[
+        Path | None, typer.Option("--archive", metavar="DIR", help="Read segments that were archived there too.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Recompute every digest of a journal from its first row: nothing changed, removed, added, reordered or cut off.
@@ -41,7 +44,7 @@ def verify(
     from tradingd.journal.witness import evidence_of
 
     keys = [read_public_key(text) for text in public_keys or []]
-    report = verified(journal, say=note, evidence=evidence_of(anchors or [], keys))
+    report = verified(journal, say=note, evidence=evidence_of(anchors or [], keys), archive=archive)
     answer(report_object(journal, report), report_lines(journal, report), as_json)
     if not report.ok:
         raise typer.Exit(frame.NO)

@@ -66,3 +66,17 @@ def test_export_says_what_it_wrote(day: Path, tmp_path: Path, run: Run) -> None:
     assert (found["digest"], len(found["files"])) == (object_of(run("trade", "verify", day, "--json"))["digest"], 5)
     ran = run("trade", "journal", "export", day, "--out", tmp_path / "all")
     assert (ran.code, ran.err) == (2, f"error: {tmp_path / 'all'} is not empty; name a folder that is\n")
+
+
+def test_archive_says_what_it_moved(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "of").mkdir()
+    day = play_day(tmp_path / "of", "journal.roll_rows=4000")
+    ran = run("trade", "journal", "archive", day, "--before", "2020-01-01", "--to", tmp_path / "old")
+    assert (ran.code, ran.out) == (0, f"moved 0 segments to {tmp_path / 'old'}\n")
+    ran = run("trade", "journal", "archive", day, "--before", "2100-01-01", "--to", tmp_path / "old")
+    assert ran.out.splitlines()[1].startswith("segment 1: seq 1 to ")
+    assert f"segment 1 is archived in {tmp_path / 'old'}" in run("trade", "verify", day).out
+    assert object_of(run("trade", "verify", day, "--archive", tmp_path / "old", "--json"))["notes"] == []
+    assert run("trade", "replay", day, "--verify").code == 0
+    ran = run("trade", "journal", "archive", day, "--before", "soon", "--to", tmp_path / "old")
+    assert (ran.code, "'soon' is no time" in ran.err) == (2, True)

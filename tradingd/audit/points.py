@@ -9,6 +9,7 @@ from tradingd.journal.reader import JournalReader
 
 _POSITION = re.compile(r"(\d{1,18})(?:\.(\d{1,9}))?")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?\s*(Z|UTC|[+-]\d\d:?\d\d)?")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -39,6 +40,11 @@ def parse_time_ns(text: str) -> int:
         raise AuditError(f"{text!r} is no time; write it as 2025-03-03T10:00:00-05:00, or without an offset for UTC")
     elapsed = whole.astimezone(UTC) - EPOCH
     return (elapsed.days * 86_400 + elapsed.seconds) * 10**9 + int((match[2] or "").ljust(9, "0"))
+
+
+def parse_date_ns(text: str) -> int:
+    """As `parse_time_ns`, of a date alone its beginning in UTC. Raises AuditError."""
+    return parse_time_ns(f"{text}T00:00" if _DATE.fullmatch(text) else text)
 
 
 def _offset(text: str | None) -> str:

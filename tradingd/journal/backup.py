@@ -163,7 +163,9 @@ class _Copying:
         if there is not None and there != manifest:
             raise self._differs(self._copy.manifest(number))
         path, target = self._source.sealed(number), self._copy.sealed(number)
-        if target.exists() and segments.sha256(target) == manifest.sha256:
+        if self._source.is_archived(number):
+            write_durably(self._copy.archived(number), self._source.archived(number).read_bytes())
+        elif target.exists() and segments.sha256(target) == manifest.sha256:
             self.kept += 1
         else:
             sha256 = self._fetch(path, target)

@@ -25,6 +25,10 @@ class JournalDamaged(JournalError):
     """What the journal holds is not what was acknowledged."""
 
 
+class JournalArchived(JournalError):
+    """Segments that were moved to an archive are not there."""
+
+
 class JournalFailed(JournalError):
     """A write failed. Leave the process without `close()`: only recovery at the next start knows what was kept."""
 

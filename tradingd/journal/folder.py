@@ -25,7 +25,7 @@ FORMAT = 1
 ID_LENGTH = 8
 LOCK_SIZE = 512
 ORPHANS_S_MAX = 2.0
-SEGMENT_NAME = re.compile(r"^(\d{6})(?:\.live)?\.duckdb$")
+SEGMENT_NAME = re.compile(r"^(\d{6})(?:(?:\.live)?\.duckdb|\.archived\.json)$")
 
 
 Id = Annotated[str, Meta(pattern=r"\A[A-Z2-7]{1,16}\Z")]
@@ -46,6 +46,12 @@ class Holder(Struct, frozen=True):
     pid: int
     inode: int
     ctime_ns: int
+
+
+class Archived(Struct, frozen=True):
+    """<number>.archived.json: the folder that a sealed segment was moved to."""
+
+    folder: str
 
 
 class Paths:
@@ -69,9 +75,27 @@ class Paths:
         return self.segments / f"{number:06d}.live.duckdb.wal"
 
     def segment(self, number: int) -> Path:
-        """Where its rows are to be read."""
-        live = self.live(number)
-        return live if live.exists() and not self.manifest(number).exists() else self.sealed(number)
+        """Where its rows are to be read. Raises JournalDamaged."""
+        live, sealed = self.live(number), self.sealed(number)
+        if live.exists() and not self.manifest(number).exists():
+            return live
+        return sealed if sealed.exists() else self._archive(number) / sealed.name
+
+    def archived(self, number: int) -> Path:
+        return self.segments / f"{number:06d}.archived.json"
+
+    def is_archived(self, number: int) -> bool:
+        return self.archived(number).exists() and not self.sealed(number).exists()
+
+    def _archive(self, number: int) -> Path:
+        """The folder that a segment was moved to; the journal's own where it was not."""
+        path = self.archived(number)
+        try:
+            return Path(msgspec.json.decode(path.read_bytes(), type=Archived).folder)
+        except FileNotFoundError:
+            return self.segments
+        except UNREADABLE as error:
+            raise JournalDamaged(f"{path} can not be read ({error}); restore the file") from error
 
     def wal_bytes(self, number: int) -> int:
         try:

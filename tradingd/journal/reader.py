@@ -19,7 +19,7 @@ from tradingd.journal.ahead import ahead
 from tradingd.journal.chain import KEEP, chunks
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import CommitRow
-from tradingd.journal.errors import JournalDamaged, one_line
+from tradingd.journal.errors import JournalArchived, JournalDamaged, one_line
 from tradingd.journal.folder import Identity, Lock, Paths, read_identity
 from tradingd.journal.glimpse import glimpse
 from tradingd.journal.head import Head
@@ -64,7 +64,7 @@ class _Connections:
     def of(self, number: int) -> Connection:
         """The caller's to close."""
         if number not in self._copies and self._paths.manifest(number).exists():
-            return database.open_read_only(self._paths.sealed(number), self._settings)
+            return database.open_read_only(self._paths.segment(number), self._settings)
         if number not in self._opened:
             self._opened[number] = database.open_read_only(self.path(number), self._settings)
         return self._opened[number].cursor()
@@ -129,6 +129,7 @@ class JournalReader:
 
     @contextmanager
     def _reading(self, number: int) -> Iterator[Connection]:
+        self._check_there(number)
         try:
             with closing(self._connect(number)) as connection:
                 yield connection
@@ -136,6 +137,14 @@ class JournalReader:
             raise JournalDamaged(
                 f"{self._paths.segment(number)} can not be read ({one_line(error)}); {KEEP}"
             ) from error
+
+    def _check_there(self, number: int) -> None:
+        path = self._path(number)
+        if self._paths.is_archived(number) and not path.exists():
+            raise JournalArchived(
+                f"segment {number} of {self._paths.folder} was archived to {path.parent}, which does not hold it; "
+                f"make that folder reachable, or copy {path.name} back to {self._paths.segments}"
+            )
 
     @property
     def id(self) -> str:
@@ -163,13 +172,15 @@ class JournalReader:
     def segments(self) -> list[SegmentInfo]:
         """Every segment in the folder, readable here or not."""
         return [
-            SegmentInfo(number, path, path.stat().st_size + _log_bytes(self._paths, number), manifest)
+            SegmentInfo(number, path, _file_bytes(self._paths, number, path, manifest), manifest)
             for number in self._paths.segment_numbers()
             for path, manifest in [(self._paths.segment(number), read_manifest(self._paths, number))]
         ]
 
     def files(self) -> list[tuple[int, Path]]:
         """What is read here, by number of the segment: of one that a writer has, its copy."""
+        for number in self._numbers:
+            self._check_there(number)
         return [(number, self._path(number)) for number in self._numbers]
 
     def content(self, number: int) -> SegmentContent | None:
@@ -234,8 +245,9 @@ def _readable(paths: Paths, lock: Lock | None, copies: Mapping[int, Path]) -> li
     return sealed + sorted(copies)
 
 
-def _log_bytes(paths: Paths, number: int) -> int:
-    return 0 if paths.manifest(number).exists() else paths.wal_bytes(number)
+def _file_bytes(paths: Paths, number: int, path: Path, manifest: Manifest | None) -> int:
+    """With its log, where it is not sealed; of an archived one as its manifest says."""
+    return manifest.file_bytes if manifest is not None else path.stat().st_size + paths.wal_bytes(number)
 
 
 def _read_chunks(connection: Connection, from_seq: int) -> Iterator[tuple[list[CommitRow], Tables]]:

@@ -17,6 +17,7 @@ from tradingd.journal.folder import Identity, Lock, Paths, read_identity
 from tradingd.journal.schema import ROW_TABLES
 from tradingd.journal.segments import Manifest
 from tradingd.journal.settings import JournalSettings
+from tradingd.journal.signing import is_hex32
 from tradingd.journal.tables import BAR_FLOATS, TICK_FLOATS
 from tradingd.journal.witness import Evidence, Witness
 
@@ -53,8 +54,10 @@ def verify(
     settings: JournalSettings | None = None,
     say: Say = lambda line: None,
     evidence: Evidence | None = None,
+    archive: Path | None = None,
 ) -> VerifyReport:
-    """`say` hears a line per segment. Of a journal that is in use only the sealed segments are looked at.
+    """`say` hears a line per segment. Of a journal that is in use only the sealed segments are looked at, of segments
+    that were archived only the manifests, unless `archive` is the folder that holds them.
 
     Raises JournalForeign, JournalTooNew, JournalDamaged where journal.json itself can not be read, OSError where
     evidence can not, JournalLocked where a journal in use can not tell.
@@ -63,7 +66,8 @@ def verify(
     identity = read_identity(paths)
     lock = Lock.shared(paths)
     try:
-        run = _Verification(paths, identity, settings or JournalSettings(), lock is None, say, evidence or Evidence())
+        evidence = evidence or Evidence()
+        run = _Verification(paths, identity, settings or JournalSettings(), lock is None, say, evidence, archive)
         return run.run()
     finally:
         if lock is not None:
@@ -79,8 +83,10 @@ class _Verification:
         live: bool,
         say: Say,
         evidence: Evidence,
+        archive: Path | None,
     ) -> None:
         self._paths = paths
+        self._archive = archive
         self._identity = identity
         self._settings = settings
         self._live = live
@@ -109,7 +115,8 @@ class _Verification:
             yield Fault("segments", None, "", "files", "all segments in a row", str(error))
             return
         for number in numbers:
-            yield from self._segment(number)
+            is_away = self._paths.is_archived(number) and self._archive is None
+            yield from self._archived(number) if is_away else self._segment(number)
         if not self._live:
             yield from self._head_agrees()
         yield from self._witness.faults_at_the_end(self.report.end, self._genesis, self._where, live=self._live)
@@ -160,8 +167,34 @@ class _Verification:
 
     # --- segments -----------------------------------------------------------------------------------------------------
 
-    def _segment(self, number: int) -> Iterator[Fault]:
+    def _archived(self, number: int) -> Iterator[Fault]:
+        """Its manifest has to continue the chain; what is in it was not looked at, which is said."""
+        report, before, path = self.report, self.report.end, self._paths.segment(number)
+        self._where = self._paths.manifest(number).name
+        manifest = segments.read_manifest(self._paths, number)
+        if manifest is None:
+            yield Fault(self._where, None, "", "file", "the manifest of an archived segment", "none")
+            return
+        first = (manifest.segment, manifest.first_commit, manifest.first_seq, manifest.digest_before)
+        expected = (number, before.commit_no + 1, before.last_seq + 1, before.digest.hex())
+        if first != expected:
+            yield Fault(self._where, None, f"seq {before.last_seq + 1}", "start", str(expected), str(first))
+        if not is_hex32(manifest.digest):
+            yield Fault(self._where, None, "", "digest", "64 hex digits", manifest.digest)
+        report.end = ChainPoint(manifest.last_commit, manifest.last_seq, bytes.fromhex(manifest.digest))
+        yield from self._witness.faults_at(report.end, self._where)
+        report.rows += sum(manifest.rows[table] for table in ROW_TABLES)
+        report.segments += 1
+        report.notes.append(f"segment {number} is archived in {path.parent}: not read without --archive")
+        self._say(f"{self._where}: commit {report.end.commit_no}, seq {report.end.last_seq}")
+
+    def _file(self, number: int) -> Path:
         path = self._paths.segment(number)
+        is_away = self._paths.is_archived(number) and self._archive is not None
+        return self._archive / path.name if is_away and self._archive is not None else path
+
+    def _segment(self, number: int) -> Iterator[Fault]:
+        path = self._file(number)
         try:
             with closing(database.open_read_only(path, self._settings)) as connection:
                 yield from self._content(connection, number, path.name)
@@ -203,7 +236,7 @@ class _Verification:
     def _manifest_faults(
         self, manifest: Manifest, number: int, before: ChainPoint, rows: dict[str, int]
     ) -> Iterator[Fault]:
-        path, end = self._paths.segment(number), self.report.end
+        path, end = self._file(number), self.report.end
         found = {
             "segment": number,
             "first_commit": before.commit_no + 1,

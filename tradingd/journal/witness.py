@@ -11,7 +11,7 @@ from msgspec import Struct
 from tradingd.journal.chain import ChainPoint, Fault
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import CommitRow
-from tradingd.journal.errors import JournalLocked
+from tradingd.journal.errors import JournalArchived, JournalLocked
 from tradingd.journal.folder import Identity, Paths
 from tradingd.journal.heads import NAME, split_lines
 from tradingd.journal.signing import SignedHead, decode_line, is_hex32, signature_fits
@@ -63,6 +63,8 @@ class Witness:
         self._fitting: set[SignedHead] = set()
         self._claims: list[Claim] = []  # by commit, once all lines are read
         self._checked = 0  # of the claims
+        self._is_partial = False  # archived segments were not read
+        self._unread = 0  # claims about them
         self._agreed = ChainPoint(0, 0, b"")  # newest commit that a claim agrees with
         self._points: dict[int, ChainPoint | None] = {}  # of the commits that claims are about
         self._met: set[bytes] = set()
@@ -165,6 +167,21 @@ class Witness:
             self._agreed = point
             self._checked += 1
 
+    def faults_at(self, end: ChainPoint, where: str) -> Iterator[Fault]:
+        """Claims about an archived segment that is not read: of its commits only the last one is known."""
+        self._is_partial = True
+        if end.digest in self._evidence.digests:
+            self._met.add(end.digest)
+        for claim in self._claims[self._checked :]:
+            if claim.head.commit_no > end.commit_no:
+                return
+            self._unread += claim.head.commit_no < end.commit_no
+            if claim.head.commit_no == end.commit_no:
+                if (claim.head.last_seq, claim.head.digest) != (end.last_seq, end.digest.hex()):
+                    yield self._contradiction(claim, end, where)
+                self._agreed = end
+            self._checked += 1
+
     def _contradiction(self, claim: Claim, point: ChainPoint, where: str) -> Fault:
         head = claim.head
         signed, found = Run(head.journal, head.epoch), self._run_at(point.last_seq)
@@ -186,11 +203,17 @@ class Witness:
     def faults_at_the_end(self, end: ChainPoint, genesis: bytes, where: str, *, live: bool) -> Iterator[Fault]:
         """Claims about what is not there. Raises JournalLocked where only a closed journal can tell."""
         later = self._claims[self._checked :]
+        if self._unread:
+            self._notes.append(f"{self._unread} signed heads are about archived commits, which were not read")
         missing = sorted(self._evidence.digests - self._met - {genesis})
         if live and missing:
             raise JournalLocked(
                 f"the journal is in use, and the digest {missing[0].hex()} is not in its sealed segments; "
                 "stop the daemon, or verify a copy"
+            )
+        if missing and self._is_partial:
+            raise JournalArchived(
+                f"the digest {missing[0].hex()} is not after the archived segments; give --archive DIR to read them too"
             )
         if live and later:
             self._notes.append(f"{len(later)} signed heads are about commits after the sealed segments")
