@@ -209,10 +209,13 @@ class JournalReader:
             try:
                 yield commit_of(tables.part(start, stop), row.first_seq, row.last_seq)
             except msgspec.MsgspecError as error:
-                raise JournalDamaged(
-                    f"{self._paths.segment(number)}, seq {row.first_seq} to {row.last_seq}: an event that this version "
-                    f"can not read ({error}); run `trade verify`, or read it with the version that wrote it"
-                ) from error
+                raise self._unknown(number, f"seq {row.first_seq} to {row.last_seq}", error) from error
+
+    def _unknown(self, number: int, position: str, error: msgspec.MsgspecError) -> JournalDamaged:
+        return JournalDamaged(
+            f"{self._paths.segment(number)}, {position}: an event that this version can not read ({error}); "
+            "run `trade verify`, or read it with the version that wrote it"
+        )
 
     def newest_snapshot(self, at_or_before: int | None = None) -> tuple[SnapshotTaken, bytes] | None:
         """The newest snapshot (of the state at or before a seq) whose file exists. Raises JournalDamaged."""
@@ -227,7 +230,11 @@ class JournalReader:
         for number in reversed(self._numbers):
             with self._reading(number) as connection:
                 rows = connection.execute(query, [kind.__name__]).fetchall()
-            yield from map(event_of, rows)
+            for row in rows:
+                try:
+                    yield event_of(row)
+                except msgspec.MsgspecError as error:
+                    raise self._unknown(number, f"seq {row[0]}", error) from error
 
     def sql(self, query: str, limits: sql.SqlLimits | None = None) -> pl.DataFrame:
         """Answers a query over all readable segments; see `sql.run`. Raises SqlError."""
