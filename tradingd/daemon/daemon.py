@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 log = logging.getLogger("tradingd")
 
-COMMITS_WAITING_MAX = 1  # what arrives meanwhile waits in the inbox and becomes one commit
+COMMITS_AHEAD_MAX = 2  # one is written while the next is made; what arrives meanwhile becomes one commit after them
 HOUSEKEEPING_S = 0.25
 EXIT_OUTSIDE_FAILED = 3
 EXIT_CORE_FAILED = 70
@@ -64,7 +64,8 @@ class Daemon:
         limits = prepared.config.daemon
         self._inbox = Inbox(limits.inbox_batches_max)
         self._portion = Portion(limits.batch_rows_max)
-        self._commits: asyncio.Queue[Job | None] = asyncio.Queue(COMMITS_WAITING_MAX)
+        self._commits: asyncio.Queue[Job | None] = asyncio.Queue()
+        self._ahead = asyncio.Semaphore(COMMITS_AHEAD_MAX)  # held from what is taken until it is durable
         self._snapshots: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue(1)
         self._snapshot_due_s = time.monotonic() + limits.snapshot_interval_s
         self._stopping = asyncio.Event()
@@ -169,7 +170,7 @@ class Daemon:
                 await self._inbox.put(items)
 
     async def _core(self) -> None:
-        while (taken := await self._inbox.take(self._portion.rows)) is not None:
+        while (taken := await self._next()) is not None:
             began_s = time.perf_counter()
             job = self._take(taken)
             self._portion.learn(rows_of(taken.items), time.perf_counter() - began_s)
@@ -178,6 +179,10 @@ class Daemon:
                 return
             self._take_snapshot_if_due()
         await self._last_words()
+
+    async def _next(self) -> Taken | None:
+        await self._ahead.acquire()
+        return await self._inbox.take(self._portion.rows)
 
     def _take(self, taken: Taken) -> Job:
         own = [self._own_input(said.body, said.source) for said in taken.said]
@@ -217,6 +222,7 @@ class Daemon:
     async def _write(self) -> None:
         while (job := await self._commits.get()) is not None:
             await self._append(job)
+            self._ahead.release()
             if self._journal.should_roll():
                 await self._journalled(self._journal.roll)
                 self._anchoring.durable(self._journal.head)
