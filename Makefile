@@ -38,8 +38,8 @@ check: dev ## lint, format, types and import contracts
 bench: dev ## the benchmarks, with the machine they ran on
 	@$(BIN)/python -m benchmarks
 
-faults: dev ## only the tests that kill, fill and starve the daemon
-	@$(BIN)/pytest tests/faults
+faults: dev ## every fault campaign in full, for hours: docs/reliability.md
+	@$(BIN)/python tests/faults/campaign.py --all
 
 clean: ## remove .venv and everything built; journals stay
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -4,6 +4,7 @@
     python tests/faults/campaign.py --all                every campaign
 
 Prints what came out, counted; at the first failure the seed's command and the folder that it left, and ends with 1.
+Ctrl-C prints what goes on from there.
 """
 
 import importlib
@@ -45,18 +46,25 @@ def run(name: str, first: int, stop: int) -> bool:
     seeds = range(first, stop or module.SEEDS)
     try:
         for seed in seeds:
-            again = f"python tests/faults/campaign.py {name} {seed} {seed + 1}"
+            again = f"python tests/faults/campaign.py {name} {seed}"
             outcomes[campaign.run(seed, place / str(seed))] += 1
     except (AssertionError, JournalError) as error:
         traceback.print_exception(error)
-        print(f"{name}: FAILED at seed {seed}; again: {again}; what it left: {place / str(seed)}")
+        print(f"{name}: FAILED at seed {seed}; again: {again} {seed + 1}; what it left: {place / str(seed)}")
         return False
+    except KeyboardInterrupt:
+        shutil.rmtree(place)
+        sys.exit(f"{name}: {_counted(outcomes)} from seed {seeds.start}; go on: {again} {seeds.stop}")
     finally:
         campaign.close()
     shutil.rmtree(place)
-    counted = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
-    print(f"{name}: seeds {seeds.start} to {seeds.stop - 1}: {counted}; {time.monotonic() - began_s:.0f} s", flush=True)
+    took_s = time.monotonic() - began_s
+    print(f"{name}: seeds {seeds.start} to {seeds.stop - 1}: {_counted(outcomes)}; {took_s:.0f} s", flush=True)
     return True
+
+
+def _counted(outcomes: Counter[str]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
 
 
 def main() -> None:

@@ -27,11 +27,13 @@ class Writer:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def run(self, root: Path, until: int, log: Path | None = None, arm: tuple[int, int, int] = (0, 0, 0)) -> Ended:
+    def run(
+        self, root: Path, until: int, log: Path | None = None, arm: tuple[int, int, int] = (0, 0, 0), kill_at: str = ""
+    ) -> Ended:
         """Opens `root/journal` and appends up to commit `until`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        order = {"root": str(root), "log": str(log) if log else "", "until": until, "arm": arm}
+        order = {"root": str(root), "log": str(log) if log else "", "until": until, "arm": arm, "kill_at": kill_at}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         return Ended(*map(int, self._process.stdout.readline().split()))

@@ -1,7 +1,9 @@
 /* A disk that remembers and fails, for tests: LD_PRELOADed, it sees every change of a file below DISK_ROOT.
  *
  * DISK_LOG=FILE    every operation that succeeded is appended there, in order, with its data (see log.py)
- * disk_arm(n, error, stays)   the n-th operation from now on fails with `error`; with `stays` all later ones too
+ * DISK_SYNC_MS=N   every sync takes so much longer
+ * disk_arm(n, error, stays)   the n-th operation from now on fails with `error`; with `stays` all later ones too;
+ *                             a negative error is a signal that ends the process before the operation
  *
  * Descriptors are told by /proc/self/fd, so no table of them has to be kept over dup and fork.
  */
@@ -11,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -86,6 +89,7 @@ static int fails(const char *path) {
     if (is_told(path)) return 0;
     seen++;
     if (!armed_at || seen < armed_at || (seen > armed_at && !armed_stays)) return 0;
+    if (armed_error < 0) kill(getpid(), -armed_error);
     errno = armed_error;
     return 1;
 }
@@ -150,6 +154,8 @@ int ftruncate64(int fd, off_t length) { return ftruncate(fd, length); }
 static int synced(const char *name, int fd) {
     int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
     char path[PATH_MAX];
+    const char *slow = getenv("DISK_SYNC_MS");
+    if (slow && path_of(fd, path)) usleep(atoi(slow) * 1000);
     OPERATION(path_of(fd, path), path, -1, real(fd), put(SYNC, path, 0, NULL, 0));
 }
 

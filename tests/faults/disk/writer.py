@@ -2,9 +2,9 @@
 
     LD_PRELOAD=disk.so python writer.py
 
-Takes one JSON object per line: {"root", "log", "until", "arm": [n, errno, stays]}; answers with the exit code of the
-run: 0, or 3 where the journal failed, and how many operations on the disk it made. What was acknowledged is appended
-to ACKS, beside the journal in `root`.
+Takes one JSON object per line: {"root", "log", "until", "kill_at", "arm": [n, errno, stays]}; answers with the exit
+code of the run (0, 3 where the journal failed, minus the signal that ended it) and how many operations on the disk it
+made. What was acknowledged is appended to ACKS, beside the journal in `root`.
 """
 
 import ctypes
@@ -56,6 +56,7 @@ def run(order: dict[str, Any]) -> int:
     os.environ["DISK_ROOT"] = order["root"]
     if order.get("log"):
         os.environ["DISK_LOG"] = order["log"]
+    os.environ["TRADINGD_KILL_AT"] = order.get("kill_at", "")
     SHIM.disk_arm(*order.get("arm", [0, 0, 0]))
     try:
         write(Path(order["root"]), order["until"])
