@@ -1,5 +1,6 @@
 """The core: what a batch of inputs gives, and that where it is cut changes nothing."""
 
+import dataclasses
 from collections import Counter
 from itertools import pairwise
 
@@ -27,10 +28,11 @@ from tradingd.events import (
     OrderRequested,
     PositionChanged,
     Signal,
+    SnapshotTaken,
     decode_body,
     encode_body,
 )
-from tradingd.instruments import AccountSettings, Margin
+from tradingd.instruments import DAY_NS, AccountSettings, Margin
 from tradingd.risk.settings import RiskSettings
 
 
@@ -133,6 +135,48 @@ def test_time_alone_closes_bars_after_the_grace() -> None:
     assert Played(SETTINGS, [[tick], [early]]).bars == []
     bars = Played(SETTINGS, [[tick], [early], [due]]).bars
     assert [(bar[0], bar[3], bar[10], bar[12]) for bar in bars] == [(4, close, 1, 0)]
+
+
+def test_what_is_stamped_with_core_time_as_it_stands_closes_no_bar() -> None:
+    """Or a restart, and each snapshot, would be what a decision hangs on."""
+    # given a tick so late that its bar is overdue from the start
+    now = T0 + 60 * S
+    late = tick_batch(0, kind=TRADE, instrument=0, ts_event_ns=[T0], ts_received_ns=[now], price=[100.0], size=[5.0])
+    told = Input(now, now, "daemon", SnapshotTaken(1, "1.snap", ""))
+    # when the shell says something at the same core time
+    played = Played(SETTINGS, [[late], [told], [told]])
+    assert played.bars == []
+    assert [(event.seq, event.n) for event in played.events[-2:]] == [(3, 0), (4, 0)]
+    # then the next row closes it
+    frame = tick_batch(0, kind=FRAME, instrument=0, ts_event_ns=[now], frames=(b"",))
+    assert [(bar[0], bar[1]) for bar in Played(SETTINGS, [[late], [told], [told], [frame]]).bars] == [(5, 1), (5, 2)]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_a_day_begins_at_the_first_row_after_midnight_whatever_else_happens_there(seed: int) -> None:
+    batch = market(300, seed)
+    closing = [bar[0] - 2 for bar in Played(SETTINGS, [[batch]]).bars if bar[1] == 1]
+    for row in closing[::7]:
+        shift_ns = DAY_NS - int(batch.ts_received_ns[row]) % DAY_NS
+        shifted = dataclasses.replace(
+            batch, ts_event_ns=batch.ts_event_ns + shift_ns, ts_received_ns=batch.ts_received_ns + shift_ns
+        )
+        state = Played(SETTINGS, [[shifted.slice(0, row + 1)]]).state
+        assert state.memory.risk.watermarks["USD"].day_ns == int(shifted.ts_received_ns[row])
+
+
+def test_the_digest_knows_the_order_of_arrival_and_not_how_ids_sort() -> None:
+    """As text 101 comes before 92: what one more input in front moves over such a border is the same state."""
+    batch, told = market(400, seed=3), Input(T0, T0, "daemon", SnapshotTaken(1, "1.snap", ""))
+    alone = Played(SETTINGS, [[batch]])
+    moved = Played(SETTINGS, [[told] * 9600, [batch]])
+    assert len(alone.state.memory.venue.working) > 1
+    assert state_digest(moved.state) == state_digest(alone.state)
+    # and who arrives first is filled first
+    before = state_digest(alone.state)
+    venue = alone.state.memory.venue
+    venue.working = dict(reversed(venue.working.items()))
+    assert state_digest(alone.state) != before
 
 
 def test_a_late_tick_is_a_fact_and_changes_no_bar() -> None:

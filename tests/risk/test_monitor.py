@@ -43,8 +43,10 @@ def test_a_new_day_starts_from_its_first_equity(context: World) -> None:
     world = context(position={0: 5000}, daily_loss=0.05, drawdown=None)
     monitor.roll(world)
     tomorrow = later(world, 91.0, days=1)
-    assert monitor.next_roll_ns(world.now_ns) <= tomorrow.now_ns < monitor.next_roll_ns(tomorrow.now_ns)
+    assert world.now_ns < monitor.next_roll_ns(world.state, world.now_ns) <= tomorrow.now_ns
+    assert monitor.next_roll_ns(tomorrow.state, tomorrow.now_ns) <= tomorrow.now_ns  # nobody has looked yet
     monitor.roll(tomorrow)
+    assert monitor.next_roll_ns(tomorrow.state, tomorrow.now_ns) > tomorrow.now_ns
     assert monitor.breaches(later(tomorrow, 82.0)) == []
     assert [halt.rule for halt in monitor.breaches(later(tomorrow, 81.0))] == ["daily_loss"]
 

@@ -42,7 +42,7 @@ def _advance_ticks(turn: Turn, batch: TickBatch) -> None:
 
 def _advance_input(turn: Turn, item: Input) -> None:
     turn.take_input(item)
-    _scan_all(turn, _moment(item.ts_received_ns))
+    _pass_time(turn, item.ts_received_ns)
     turn.state.seq += 1
     first = turn.state.ledger.run is None
     turn.note(item.body)
@@ -51,6 +51,16 @@ def _advance_input(turn: Turn, item: Input) -> None:
     if not turn.state.warming:
         _ON_INPUT.get(type(item.body), _nothing_more)(turn, item.body)
     execution.heed_anomaly(turn)
+
+
+def _pass_time(turn: Turn, core_ns: int) -> None:
+    """What is due happens where time moves, and at rows. A bar may be overdue from its first tick on: what is stamped
+    with core time as it stands, as the start of a run is, must not be what closes it, or a restart would change what
+    is decided."""
+    if core_ns > turn.memory.core_ns:
+        _scan_all(turn, _moment(core_ns))
+    else:
+        turn.stand_at(turn.state.seq + 1)
 
 
 def _moment(core_ns: int) -> TickBatch:

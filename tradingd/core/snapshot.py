@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -100,7 +101,7 @@ def state_digest(state: State) -> str:
     """
     m, digest = state.memory, hashlib.blake2b(digest_size=DIGEST_SIZE)
     digest.update(msgspec.json.encode(digest_view(state.ledger), order="deterministic"))
-    digest.update(_without_ids(_plain(m.venue), state.ledger))
+    digest.update(_without_ids(_plain(m.venue, working=list(m.venue.working.values())), state.ledger))
     digest.update(_plain(m.risk).encode())
     for name, values in memory_arrays(m).items():
         kept = values.copy()
@@ -113,9 +114,11 @@ def state_digest(state: State) -> str:
     return digest.hexdigest()
 
 
-def _plain(value: Struct) -> str:
-    """Canonical JSON; integer keys as text."""
-    return msgspec.json.encode(msgspec.to_builtins(value, str_keys=True, order="deterministic")).decode()
+def _plain(value: Struct, **instead: list[Any]) -> str:
+    """Canonical JSON; integer keys as text. Keys are sorted: what is in an order of its own, or has ids as keys, which
+    sort otherwise after a restart, is given as a list `instead`."""
+    plain = msgspec.to_builtins(value, str_keys=True, order="deterministic")
+    return msgspec.json.encode(plain | msgspec.to_builtins(instead, str_keys=True, order="deterministic")).decode()
 
 
 def _canonical(values: np.ndarray) -> bytes:

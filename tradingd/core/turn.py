@@ -59,6 +59,12 @@ class Turn:
         assert run is not None, "an order before RunStarted"
         return f"{run.journal_id}-{run.epoch}-{self.seq}-{self.n + 1}"
 
+    def stand_at(self, seq: int) -> None:
+        """At the input `seq`, which has no facts yet, without a scan."""
+        cursor = self.memory.cursor
+        cursor["seq"], cursor["n"] = seq, 0
+        self.stopped()
+
     def stopped(self) -> None:
         """The scan has stopped: takes over where it stands, and its late ticks, which become facts."""
         cursor = self.memory.cursor

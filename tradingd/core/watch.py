@@ -34,7 +34,7 @@ def _watch_levels(state: State, instrument: int) -> None:
 def _watch_time(state: State) -> None:
     m = state.memory
     retry_ns = int(m.instruments["retry_ns"].min())
-    m.cursor["timer_ns"] = min(venue.due_ns(m.venue), retry_ns, monitor.next_roll_ns(m.core_ns))
+    m.cursor["timer_ns"] = min(venue.due_ns(m.venue), retry_ns, monitor.next_roll_ns(m.risk, m.core_ns))
 
 
 def note_peaks(state: State) -> None:

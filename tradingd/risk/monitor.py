@@ -3,14 +3,16 @@
 from tradingd.events import Halted, OrderRequested, OrdType, Side, TimeInForce
 from tradingd.grid import grid_of
 from tradingd.instruments import DAY_NS
-from tradingd.risk.context import RiskContext, Watermark, exposure_units, on_the_way
+from tradingd.risk.context import RiskContext, RiskState, Watermark, exposure_units, on_the_way
 
 LIQUIDATION = "liquidation"
 
 
-def next_roll_ns(now_ns: int) -> int:
-    """Core time at which the next UTC day starts."""
-    return now_ns // DAY_NS * DAY_NS + DAY_NS
+def next_roll_ns(state: RiskState, now_ns: int) -> int:
+    """Core time at which the next UTC day starts: the one after the day that losses are counted in, which may have
+    ended by now without that anybody has looked."""
+    days = (mark.day_ns for mark in state.watermarks.values())
+    return min(days, default=now_ns // DAY_NS * DAY_NS) + DAY_NS
 
 
 def roll(context: RiskContext) -> None:
