@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tradingd.columns import TRADE, TickBatch, tick_batch
 from tradingd.daemon.inbox import Inbox, InboxClosed, Taken, cut, rows_of
 from tradingd.daemon.portion import Portion
-from tradingd.events import AnyBody, ClockAdvanced, Input, RunStopped
+from tradingd.events import AnyBody, ClockAdvanced, Gap, Input, RunStopped
 
 BODY = ClockAdvanced()
 
@@ -58,6 +58,16 @@ def test_a_cut_loses_nothing(parts: list[int | None], rows: int) -> None:
     assert [i for i in (*first, *rest) if isinstance(i, Input)] == [i for i in items if isinstance(i, Input)]
     prices = [[p for i in part if isinstance(i, TickBatch) for p in i.ts_event_ns] for part in (items, [*first, *rest])]
     assert prices[0] == prices[1]
+
+
+@given(before=st.integers(0, 3), gaps=st.integers(1, 2), after=st.integers(1, 3), rows=st.integers(0, 9))
+def test_a_gap_is_never_cut_from_the_row_that_showed_it(before: int, gaps: int, after: int, rows: int) -> None:
+    gap = Input(1, 1, "market", Gap("market", None, 1, "a test"))
+    items = [*([ticks(before)] if before else []), *[gap] * gaps, ticks(after)]
+    first, rest = cut(items, rows)
+    assert not isinstance(first[-1] if first else None, Input)
+    assert bool(first) == (rows > 0)
+    assert rows_of(first) + rows_of(rest) == rows_of(items)
 
 
 def test_dropped_rows_are_gone_and_what_was_said_is_not() -> None:

@@ -90,16 +90,24 @@ def _is_gap(item: Item) -> bool:
 
 
 def cut(items: list[Item], rows: int) -> tuple[list[Item], list[Item]]:
-    """The first `rows` rows of items, and the rest."""
+    """The first `rows` rows of items, and the rest. A gap stays with the row that showed it, even where that makes one
+    row more: a resume tells both or none."""
     for at, item in enumerate(items):
         if rows <= 0:
-            # a gap stays with the row that showed it: a resume tells both or none
-            border = at - 1 if at > 1 and _is_gap(items[at - 1]) else at
-            return items[:border], items[border:]
+            return _apart(items, at)
         if isinstance(item, TickBatch) and len(item) > rows:
             return [*items[:at], item.slice(0, rows)], [item.slice(rows, len(item)), *items[at + 1 :]]
         rows -= rows_of([item])
     return items, []
+
+
+def _apart(items: list[Item], border: int) -> tuple[list[Item], list[Item]]:
+    if border == 0 or not _is_gap(items[border - 1]):
+        return items[:border], items[border:]
+    if border > 1:
+        return _apart(items, border - 1)
+    taken, rest = cut(items[1:], 1)
+    return [items[0], *taken], rest
 
 
 def rows_of(items: list[Item]) -> int:
