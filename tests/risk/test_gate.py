@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tradingd.commands import Approved
-from tradingd.events import Halted, OrderRefused, OrderRequested, OrdStatus, OrdType, Side
+from tradingd.events import Halted, OrderRefused, OrderRequested, OrdStatus, OrdType, Side, decode_body, encode_body
 from tradingd.instruments import NS, Session
 from tradingd.kernels.market import NEVER_NS
 from tradingd.reducers.apply import apply
@@ -295,3 +295,10 @@ def test_the_gate_changes_nothing(context: World, order: Make) -> None:
     before = msgspec.msgpack.encode(world.ledger)
     review(order(), world)
     assert msgspec.msgpack.encode(world.ledger) == before
+
+
+def test_a_refusal_is_read_back_as_it_was_written(context: World, order: Make) -> None:
+    """Some rules count in whole numbers; a journal that is written again has to have the same digest."""
+    refusal = refused(order(**BUY_100), context(max_quantity=50))
+    assert refusal is not None and refusal.rule == "max_quantity"
+    assert encode_body(decode_body(encode_body(refusal))) == encode_body(refusal)

@@ -29,8 +29,13 @@ def _refusal(order: OrderRequested, rule: Rule, broken: Broken) -> OrderRefused:
         side=order.side,
         quantity=order.quantity,
         rule=rule.name,
-        limit=broken.limit,
-        value=broken.value,
+        limit=_number(broken.limit),
+        value=_number(broken.value),
         text=broken.text,
         reason=order.reason,
     )
+
+
+def _number(value: float | None) -> float | None:
+    """Rules count in integers too; what is journalled has one form, so that it is read back as it was written."""
+    return None if value is None else float(value)
