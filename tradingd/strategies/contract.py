@@ -9,6 +9,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -157,6 +158,7 @@ def to_record(values: Mapping[str, Any]) -> Record:
     return record
 
 
+@cache  # asking numba for what it has compiled already takes longer than a start needs for all the rest
 def _compile(name: str, step: Any, state: np.dtype[Any], params: np.dtype[Any]) -> tuple[object, int]:
     """The library that owns the step's machine code for these types, and the address of its C wrapper."""
     signature = types.void(*(numba.from_dtype(dtype) for dtype in (state, BAR, params, OUT)))
