@@ -64,17 +64,19 @@ def test_an_entry_that_is_still_being_written_is_left_out(journal: Journal, comm
     journal.abandon()
 
 
+@pytest.mark.parametrize("files", [0, 1, 2, 3])
 def test_a_segment_that_is_sealed_meanwhile_is_read_as_sealed(
-    journal: Journal, tmp_path: Path, settings: JournalSettings, monkeypatch: pytest.MonkeyPatch
+    journal: Journal, tmp_path: Path, settings: JournalSettings, monkeypatch: pytest.MonkeyPatch, files: int
 ) -> None:
-    copy, sealed = shutil.copyfile, []
+    copy, copied = shutil.copyfile, list[Path]()
 
-    def seal_first(source: Path, target: Path) -> None:
-        if not sealed:
-            sealed.append(journal.seal())
+    def seal_in_between(source: Path, target: Path) -> None:
+        if len(copied) == files:
+            journal.seal()
         copy(source, target)
+        copied.append(source)
 
-    monkeypatch.setattr(glimpses.shutil, "copyfile", seal_first)
+    monkeypatch.setattr(glimpses.shutil, "copyfile", seal_in_between)
     assert list(glimpse(journal.paths, tmp_path, settings)) == [3]
     journal.close()
 

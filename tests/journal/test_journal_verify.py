@@ -10,13 +10,14 @@ import pytest
 
 from tradingd.commit import BarRows, Commit
 from tradingd.events import Event
-from tradingd.journal import database, head
+from tradingd.journal import database, head, segments
+from tradingd.journal.digest import Encoded, next_digest
 from tradingd.journal.errors import JournalDamaged
 from tradingd.journal.folder import Paths
 from tradingd.journal.reader import JournalReader
 from tradingd.journal.settings import JournalSettings
 from tradingd.journal.verify import VerifyReport, verify
-from tradingd.journal.writer import Journal
+from tradingd.journal.writer import NO_ROWS, Journal
 
 EDITS = {
     "a price": "UPDATE ticks SET price = price + 1e-9 WHERE seq = {seq}",
@@ -210,6 +211,26 @@ def test_a_flipped_bit_in_a_sealed_file_is_found(two_segments: Path, tmp_path: P
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     assert not verify(tmp_path / "j").ok
+
+
+def test_an_event_that_can_not_be_read_is_a_fault_and_no_traceback(
+    tmp_path: Path, settings: JournalSettings, commit_at: Callable[[int], Commit]
+) -> None:
+    """Where the chain holds and the text does not, as in a journal that was written anew."""
+    journal = Journal.open(tmp_path / "j", settings)
+    taken = journal.write_snapshot(0, b"state")
+    journal.append(Commit(1, 1, (), (Event(1, 0, 1, 1, "daemon", taken),), BarRows.empty()))
+    journal.close()
+    path = Paths(tmp_path / "j").live(1)
+    with duckdb.connect(path) as connection:
+        connection.execute("UPDATE facts SET payload = '{'")
+        (row,) = database.read_commits(connection)
+        genesis = segments.read_start(connection).digest
+        digest = next_digest(genesis, row, Encoded(database.read_tables(connection, 1, 1)).part(NO_ROWS, row.counts))
+        connection.execute("UPDATE commits SET digest = ?", [digest])
+    report = verify(tmp_path / "j")
+    assert report.fault is not None
+    assert report.fault.what == "file"
 
 
 def test_a_changed_snapshot_is_found(

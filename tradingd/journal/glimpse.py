@@ -20,6 +20,10 @@ from tradingd.journal.settings import JournalSettings
 ATTEMPTS_MAX = 5
 
 
+class _Sealed(Exception):
+    """A segment was sealed while it was copied."""
+
+
 def glimpse(source: Paths, folder: Path, settings: JournalSettings) -> dict[int, Path]:
     """The segments that are not sealed, by number, as databases in `folder`, up to HEAD as it was.
 
@@ -29,7 +33,7 @@ def glimpse(source: Paths, folder: Path, settings: JournalSettings) -> dict[int,
         acknowledged = head.read(source.head)
         try:
             copies = _copies(source, Paths(folder))
-        except FileNotFoundError:  # it was sealed meanwhile
+        except (FileNotFoundError, _Sealed):
             continue
         for copy in copies.values():
             _cut(copy, acknowledged, settings)
@@ -44,6 +48,8 @@ def _copies(source: Paths, copy: Paths) -> dict[int, Path]:
         shutil.copyfile(source.live(number), copy.live(number))
         if source.wal(number).exists():  # it is made with the first commit
             shutil.copyfile(source.wal(number), copy.wal(number))
+    if any(source.manifest(number).exists() for number in numbers):
+        raise _Sealed  # a log that a seal removed looks like one that was never made
     return {number: copy.live(number) for number in numbers}
 
 

@@ -12,7 +12,7 @@ from tradingd.journal import database, head, segments, snapshots
 from tradingd.journal.chain import ChainPoint, Fault, follow
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import genesis
-from tradingd.journal.errors import JournalDamaged, one_line
+from tradingd.journal.errors import UNREADABLE, JournalDamaged, one_line
 from tradingd.journal.folder import Identity, Lock, Paths, read_identity
 from tradingd.journal.schema import ROW_TABLES
 from tradingd.journal.segments import Manifest
@@ -198,7 +198,7 @@ class _Verification:
         try:
             with closing(database.open_read_only(path, self._settings)) as connection:
                 yield from self._content(connection, number, path.name)
-        except (duckdb.Error, JournalDamaged) as error:
+        except (duckdb.Error, JournalDamaged, *UNREADABLE) as error:
             yield Fault(path.name, None, "", "file", "a readable segment", one_line(error))
         self.report.segments += 1
         self._say(f"{path.name}: commit {self.report.end.commit_no}, seq {self.report.end.last_seq}")
