@@ -86,6 +86,7 @@ class HeadFile:
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._slots: list[bytes] = [b"", b""]
         self.head = head
+        os.fdatasync(self._fd)  # a killed writer may have left the newest slot in memory only
         self._write_next(head)
         self._write_next(head)
 

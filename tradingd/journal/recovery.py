@@ -9,6 +9,7 @@ import duckdb
 
 from tradingd.journal import database, head, segments, torn
 from tradingd.journal.chain import KEEP, ChainPoint, check_chain
+from tradingd.journal.copying import sync_file
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import genesis
 from tradingd.journal.errors import JournalDamaged, JournalLocked, one_line
@@ -65,7 +66,8 @@ def _recover_locked(paths: Paths, settings: JournalSettings, lock: Lock) -> Reco
     for folder in (paths.folder, paths.segments, paths.snapshots):
         folder.mkdir(exist_ok=True)
         remove_unfinished(folder)
-    fsync_folder(paths.folder)
+    for folder in (paths.folder.parent, paths.folder, paths.segments, paths.snapshots):
+        fsync_folder(folder)  # names, too, may be in memory only
     found = _head(paths, identity)
     for sealed in filter(lambda number: paths.manifest(number).exists(), paths.segment_numbers()):
         segments.remove_live(paths, sealed)
@@ -125,18 +127,25 @@ def _connect(paths: Paths, number: int, settings: JournalSettings, undo: ExitSta
     path = paths.live(number)
     try:
         try:
-            connection = database.open_writable(path, settings)
+            connection = _open_synced(path, paths.wal(number), settings)
         except duckdb.Error as error:
             if not torn.cut_tail(paths.wal(number), error):
                 raise
             undo.callback(torn.put_back, paths.wal(number))
-            connection = database.open_writable(path, settings)
+            connection = _open_synced(path, paths.wal(number), settings)
     except duckdb.Error as error:
         if NOT_OURS in str(error):
             raise JournalLocked(f"{path} is in use although LOCK is free ({one_line(error)}); stop it first") from error
         raise JournalDamaged(f"{path} can not be opened ({one_line(error)}); {KEEP}") from error
     undo.enter_context(closing(connection))
     return connection
+
+
+def _open_synced(path: Path, wal: Path, settings: JournalSettings) -> Connection:
+    """What a killed writer had not synced yet is acknowledged by this start, so it is synced before it is read."""
+    if wal.exists():
+        sync_file(wal)
+    return database.open_writable(path, settings)
 
 
 def _caught_up(paths: Paths, identity: Identity, found: Head, number: int, connection: Connection) -> Recovered:

@@ -43,6 +43,13 @@ class Inode:
     content: bytearray = field(default_factory=bytearray)  # what is surely there
     pending: list[Operation] = field(default_factory=list)  # since it was synced
 
+    def seen(self) -> bytes:
+        """What a process reads."""
+        content = bytearray(self.content)
+        for operation in self.pending:
+            change(content, operation)
+        return bytes(content)
+
     def sync(self) -> None:
         for operation in self.pending:
             change(self.content, operation)
@@ -114,22 +121,29 @@ class Disk:
                 names[path] = inode
         return names
 
+    def killed(self, root: Path) -> None:
+        """Writes what the kernel has after the process alone has gone: all of it, synced or not."""
+        _write(root, {path: inode and inode.seen() for path, inode in self.names.items()})
+
     def cut(self, rng: random.Random, root: Path) -> None:
         """Writes one of the states in which the disk may be now."""
         names = self._kept
         for folder in sorted(self._renamed):
             changes = self._renamed[folder]
             names = self._names_with(names, changes[: rng.randint(0, len(changes))])
-        root.mkdir(parents=True)
-        for path, inode in sorted(names.items()):
-            if path == ".":
-                continue
-            if not (root / path).parent.is_dir():
-                continue  # its folder itself is not there
-            if inode is None:
-                (root / path).mkdir()
-            else:
-                (root / path).write_bytes(_after_cut(inode, rng))
+        _write(root, {path: inode and _after_cut(inode, rng) for path, inode in sorted(names.items())})
+
+
+def _write(root: Path, contents: dict[str, bytes | None]) -> None:
+    """Folders have None."""
+    root.mkdir(parents=True)
+    for path, content in sorted(contents.items()):
+        if path == "." or not (root / path).parent.is_dir():
+            continue  # where its folder itself is not there
+        if content is None:
+            (root / path).mkdir()
+        else:
+            (root / path).write_bytes(content)
 
 
 def _after_cut(inode: Inode, rng: random.Random) -> bytes:
