@@ -6,6 +6,7 @@ SHELL := /bin/sh
 
 VENV := .venv
 BIN := $(VENV)/bin
+NEXT := .venv-next
 CONFIG ?= configs/demo.toml
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -15,7 +16,7 @@ NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for python in $(CANDIDATES); do \
 	if $$python $(NEW_ENOUGH) >/dev/null 2>&1; then echo $$python; break; fi; done)
 
-.PHONY: help demo run test check bench faults clean base dev
+.PHONY: help demo run test check bench faults duckdb clean base dev
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,8 +42,13 @@ bench: dev ## the benchmarks, with the machine they ran on
 faults: dev ## every fault campaign in full, for hours: docs/reliability.md
 	@$(BIN)/python tests/faults/campaign.py --all
 
+duckdb: ## the journal's tests on DuckDB 2, in an environment of its own
+	@test -x $(NEXT)/bin/python || $(PYTHON) -m venv $(NEXT)
+	@$(NEXT)/bin/python -m pip --disable-pip-version-check --quiet install 'duckdb>=2,<3' --editable '.[dev]'
+	@$(NEXT)/bin/python -m pytest -q tests/journal tests/faults/test_journal_kill.py tests/faults/test_damage.py tests/replay/test_golden.py
+
 clean: ## remove .venv and everything built; journals stay
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(NEXT) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find tradingd cli tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 base: $(VENV)/.base

@@ -6,6 +6,7 @@ SPY      1,887,460 trades as columns, 1 s bars, two strategies, at least one dec
 Binance  243,476 raw JSON frames of four recordings: gunzip, parse, merge, core, journal
 """
 
+import os
 import statistics
 import sys
 from pathlib import Path
@@ -71,6 +72,7 @@ def main() -> None:
     if folder is None:
         print("throughput: no recorded market data; set TRADINGD_REALDATA")
         return
+    os.environ["TRADINGD_REALDATA"] = str(folder)  # the configs name it
     print(f"{machine()}; medians of {repeats}")
     spy(folder, repeats)
     binance(repeats)

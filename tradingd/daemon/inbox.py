@@ -46,6 +46,11 @@ class Inbox:
             self._batches.append(items)
             self._changed.notify_all()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether feeds have to wait."""
+        return len(self._batches) >= self._batches_max
+
     async def say(self, body: AnyBody, source: str) -> asyncio.Future[int]:
         """Takes an input of the shell at once; the future gets its seq when it is durable. Raises InboxClosed."""
         said = Said(body, source, asyncio.get_running_loop().create_future())
