@@ -244,5 +244,5 @@ def test_the_digest_is_of_the_settings_not_of_their_spelling(tmp_path: Path) -> 
 
 
 def test_how_the_daemon_runs_is_no_part_of_what_the_core_does(tmp_path: Path) -> None:
-    changed = resolve(RAW | {"daemon": {"log_level": "debug"}, "journal": {"roll_mb": 10}}, tmp_path)
+    changed = resolve(RAW | {"daemon": {"log_level": "debug"}, "journal": {"roll_wal_mb": 10}}, tmp_path)
     assert core_settings(changed) == core_settings(resolve(RAW, tmp_path))

@@ -135,6 +135,7 @@ def test_a_failure_and_its_end_are_events_and_told_once(
 ) -> None:
     monkeypatch.setattr(anchoring, "RETRY_S_MIN", 0.01)
     monkeypatch.setattr(anchoring, "RETRY_S_MAX", 0.02)
+    caplog.set_level("WARNING", logger="tradingd")  # whatever a test before has set
     anchor = '[[journal.anchors]]\nkind = "file"\nname = "archive"\npath = "archive/heads.jsonl"\n'
     config = signing_config(tmp_path, anchor)
 

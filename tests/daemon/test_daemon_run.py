@@ -165,7 +165,7 @@ def test_an_operator_stops_it(tmp_path: Path) -> None:
     assert (command.command, command.reason) == (Command.STOP, "for the night")
     assert bodies_of(journal_of(config), RunStopped) == [RunStopped(daemon.stop_reason)]
     # what still waited for the core is left to the next start
-    assert rows_of(journal_of(config)) in (600, 800)
+    assert 0 < rows_of(journal_of(config)) <= 800
 
 
 class SlowJournal:
