@@ -60,6 +60,19 @@ class Arrivals:
             self.decided_ms.append(max(waits))
 
 
+def paced(seconds: int) -> tuple[str, ...]:
+    """The demo's market at TICKS_PER_S, with strategies that decide often."""
+    return (
+        f"feeds.market.duration_s={seconds}",
+        f"feeds.market.ticks_per_s={TICKS_PER_S}",
+        "feeds.market.speed=1",
+        "bars.timeframes=['1s', '1m']",
+        "strategies.cross.timeframe='1s'",
+        "strategies.reversion.timeframe='1s'",
+        "strategies.coin.timeframe='1s'",
+    )
+
+
 def row(name: str, values: list[float]) -> str:
     p50, p99, p999 = np.percentile(values, (50, 99, 99.9))
     return f"{name}: p50 {p50:.2f} ms, p99 {p99:.2f} ms, p99.9 {p999:.2f} ms, max {max(values):.1f} ms ({len(values)})"
@@ -68,13 +81,7 @@ def row(name: str, values: list[float]) -> str:
 def main() -> None:
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 600
     overrides = (
-        f"feeds.market.duration_s={seconds}",
-        f"feeds.market.ticks_per_s={TICKS_PER_S}",
-        "feeds.market.speed=1",
-        "bars.timeframes=['1s', '1m']",
-        "strategies.cross.timeframe='1s'",
-        "strategies.reversion.timeframe='1s'",
-        "strategies.coin.timeframe='1s'",
+        *paced(seconds),
         f"journal.roll_rows={TICKS_PER_S * seconds // 2}",
         "daemon.snapshot_interval_s=60.0",
     )

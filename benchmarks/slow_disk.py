@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.harness import CONFIGS, machine
 from benchmarks.journal import auditing
-from benchmarks.latency import TICKS_PER_S, Arrivals, row
+from benchmarks.latency import TICKS_PER_S, Arrivals, paced, row
 from tradingd.config.load import load
 from tradingd.daemon.daemon import Daemon
 from tradingd.daemon.prepare import prepare
@@ -66,16 +66,7 @@ def stuck_follower(path: Path) -> socket.socket:
 
 
 def run(place: str, seconds: int) -> None:
-    overrides = (
-        f'journal.folder="{place}/journal"',
-        f"feeds.market.duration_s={seconds}",
-        f"feeds.market.ticks_per_s={TICKS_PER_S}",
-        "feeds.market.speed=1",
-        "bars.timeframes=['1s', '1m']",
-        "strategies.cross.timeframe='1s'",
-        "strategies.reversion.timeframe='1s'",
-        "strategies.coin.timeframe='1s'",
-    )
+    overrides = [f'journal.folder="{place}/journal"', *paced(seconds)]
     prepared = prepare(load(CONFIGS / "demo.toml", overrides), CONFIGS)
     arrivals, memory, done = Arrivals(prepared.feeds[0]), Memory(), threading.Event()
     daemon = Daemon(replace(prepared, feeds=[arrivals]), until_done=True, published=arrivals.published)

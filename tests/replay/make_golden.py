@@ -1,25 +1,22 @@
 """Makes the golden journal of the format that the code writes today; run once for each format version.
 
-    python tests/replay/make_golden.py
+    PYTHONPATH=tests python tests/replay/make_golden.py
 
 tests/replay/golden/<format>.tar.xz is a journal in the middle of its day, with its config: sealed segments and one that
 is not, a snapshot, open positions and resting orders. golden/<format>.json is what it holds.
 """
 
 import json
-import sys
 import tarfile
 import tempfile
 from pathlib import Path
 
+from golden_journal import contents_of
+from small_day import journal_of, play_config, write_config
+
+from tradingd.journal.folder import FORMAT
+
 GOLDEN = Path(__file__).with_name("golden")
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from golden_journal import contents_of  # noqa: E402
-from small_day import journal_of, play_config, write_config  # noqa: E402
-
-from tradingd.journal.folder import FORMAT  # noqa: E402
-
 SECONDS = 150
 
 
