@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tradingd.config.load import core_settings, digest
 from tradingd.config.settings import Config
+from tradingd.core.advance import load_kernels
 from tradingd.core.memory import Library
 from tradingd.core.settings import CoreSettings, encode_settings
 from tradingd.daemon.anchoring import Signing, signer_of, signing_of
@@ -48,6 +49,7 @@ def prepare(config: Config, base: Path) -> Prepared:
             settings = continued(core_settings(config), previous)
             identity = Identity(config=digest(settings), code=code_digest(library))
             recovered = recover(reader, settings, library, identity)
+            load_kernels(recovered.state)
             told = told_by_feeds(reader)
         sources = continued_sources([feed.name for feed in config.feeds], previous)
         feeds = [build_feed(feed, sources.index(feed.name), settings.instruments, base) for feed in config.feeds]

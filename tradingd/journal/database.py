@@ -12,7 +12,7 @@ from tradingd.columns import BAR, TICK_COLUMNS
 from tradingd.commit import BarRows
 from tradingd.journal.digest import CommitRow
 from tradingd.journal.settings import JournalSettings
-from tradingd.journal.tables import BAR_FLOATS, TICK_FLOATS, Tables
+from tradingd.journal.tables import BAR_FLOATS, TICK_FLOATS, FactRow, Tables
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -22,6 +22,7 @@ OFFLINE: dict[str, str | bool | int | float | list[str]] = {
 }
 NEVER = "1TB"
 COMMITS_AT_ONCE = 50_000
+FACTS_AS_TEXT = 16  # up to so many, text in the statement costs a third of what a frame does
 
 FRAME_SCHEMA = {"seq": pl.Int64, "payload": pl.Binary}
 FACT_SCHEMA = {
@@ -70,6 +71,12 @@ def open_writable(path: Path, settings: JournalSettings) -> Connection:
     return connection
 
 
+def for_inserts(connection: Connection) -> Connection:
+    """Small inserts take a sixth less time where nothing is optimised. Of this connection alone, not of its cursors."""
+    connection.execute("PRAGMA disable_optimizer")
+    return connection
+
+
 def open_read_only(path: Path, settings: JournalSettings) -> Connection:
     """A segment for reading: it can reach no other file, and nothing can be changed."""
     config = OFFLINE | {
@@ -98,15 +105,28 @@ def insert(connection: Connection, tables: Tables, row: CommitRow) -> None:
         _insert(connection, "frames", "*", ArrowStream(frames))
     if row.bars:
         _insert(connection, "bars", "*", _bar_columns(tables.bars))
-    if row.facts:
+    if row.facts > FACTS_AS_TEXT:
         facts = pl.DataFrame(tables.facts, schema=FACT_SCHEMA, orient="row")
         _insert(connection, "facts", "*", ArrowStream(facts))
+    elif row.facts:
+        connection.execute("INSERT INTO facts VALUES " + ", ".join(map(_row_text, tables.facts)))
     numbers = ", ".join(map(str, row[:-1]))
     connection.execute(f"INSERT INTO commits VALUES ({numbers}, from_hex('{row.digest.hex()}')); COMMIT")
 
 
 def _insert(connection: Connection, table: str, columns: str, rows: object) -> None:
     connection.execute(f"INSERT INTO {table} SELECT {columns} FROM rows")
+
+
+def _row_text(row: FactRow) -> str:
+    return f"({', '.join(map(_value_text, row))})"
+
+
+def _value_text(value: str | int | None) -> str:
+    if isinstance(value, str):
+        quoted = value.replace("'", "''").replace("\0", "' || chr(0) || '")
+        return f"'{quoted}'"
+    return "NULL" if value is None else str(value)
 
 
 def _bar_columns(bars: BarRows) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -45,7 +45,7 @@ class Journal:
         self.settings = settings
         self._lock = lock
         self._identity = recovered.identity
-        self._connection = recovered.connection
+        self._connection = database.for_inserts(recovered.connection)
         self._head_file: HeadFile = recovered.head_file
         self._rows = recovered.rows
         self._created_day = recovered.created_ns // DAY_NS
@@ -154,7 +154,7 @@ class Journal:
     def _begin_segment(self, number: int) -> None:
         start = ChainPoint(self.head.commit_no, self.head.last_seq, self.head.digest)
         segments.create(self.paths, number, self._identity.genesis, start, self.settings)
-        self._connection = database.open_writable(self.paths.live(number), self.settings)
+        self._connection = database.for_inserts(database.open_writable(self.paths.live(number), self.settings))
         self._log_is_named = False
         self._rows = 0
         self._created_day = time.time_ns() // DAY_NS
@@ -192,8 +192,10 @@ class Journal:
 
         Not to be read from across a rollover.
         """
-        numbers = range(1, self.head.segment + 1)
-        return JournalReader(self.paths, self._reading, numbers, lock=None)
+        with ExitStack() as undo:
+            undo.enter_context(Lock.reading(self.paths))
+            numbers = self.paths.segment_numbers()
+            return JournalReader(self.paths, self._reading, numbers, lock=None, on_close=undo.pop_all())
 
     def _reading(self, number: int) -> Connection:
         if number == self.head.segment:
