@@ -1,6 +1,7 @@
 """Every rule of the gate: what passes, what is refused with which numbers, and what reducing orders may still do."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -42,8 +43,7 @@ def works(context: RiskContext, order: OrderRequested, now_ns: int = 0) -> None:
 
 
 def changed(context: RiskContext, **fields: Any) -> RiskContext:
-    parts = {name: getattr(context, name) for name in RiskContext.__slots__}
-    return RiskContext(**(parts | fields))
+    return replace(context, **fields)
 
 
 def test_an_ordinary_order_passes(context: World, order: Make) -> None:

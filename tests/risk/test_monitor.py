@@ -1,6 +1,7 @@
 """Losses that halt, margin that liquidates."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -17,8 +18,7 @@ UNITS = 1_000_000
 
 def later(context: RiskContext, mark: float, days: int = 0) -> RiskContext:
     context.market.last[0] = mark
-    parts = {name: getattr(context, name) for name in RiskContext.__slots__}
-    return RiskContext(**(parts | {"now_ns": context.now_ns + days * DAY_NS}))
+    return replace(context, now_ns=context.now_ns + days * DAY_NS)
 
 
 def test_equity_is_balance_and_open_profit(context: World) -> None:
@@ -64,9 +64,10 @@ def test_drawdown_counts_from_the_peak_over_days(context: World) -> None:
 def test_resuming_counts_from_here(context: World) -> None:
     world = context(position={0: 5000}, daily_loss=0.05)
     monitor.roll(world)
-    assert monitor.breaches(later(world, 90.0))
-    monitor.rebase(world)
-    assert monitor.breaches(world) == []
+    fallen = later(world, 90.0)
+    assert monitor.breaches(fallen)
+    monitor.rebase(fallen)
+    assert monitor.breaches(fallen) == []
     assert monitor.breaches(later(world, 89.0)) == []
 
 

@@ -238,18 +238,16 @@ def on_time(turn: Turn) -> None:
     _report(turn, venue.on_time(m.venue, m.terms, m.market, turn.now_ns))
     _retry(turn)
     _watch_losses(turn)
-    watch(turn.state)
 
 
 def on_tick(turn: Turn, batch: TickBatch, row: int) -> None:
     """The venue matches its orders against one row."""
     m = turn.memory
-    tick = Tick(*(getattr(batch, name)[row].item() for name in Tick._fields))
+    tick = Tick(*(getattr(batch, name).item(row) for name in Tick._fields))
     index = int(batch.instrument[row])
     if bodies := venue.on_tick(m.venue, m.terms, index, tick, m.market, turn.now_ns):
         _report(turn, bodies)
         _watch_losses(turn)
-        watch(turn.state)
     else:
         watch_orders(turn.state, index)
 
@@ -257,19 +255,19 @@ def on_tick(turn: Turn, batch: TickBatch, row: int) -> None:
 def on_breach(turn: Turn) -> None:
     """An account may have crossed a floor: looks at it in exact units."""
     _watch_losses(turn)
-    watch(turn.state)
 
 
 def _watch_losses(turn: Turn) -> None:
+    """Halts and liquidates where that is due, and watches on. Nothing is posted meanwhile."""
     context = turn.state.risk_context()
     note_peaks(turn.state)
-    if turn.state.warming:
-        monitor.roll(context)
-        return
-    for halted in monitor.breaches(context):
-        _halt(turn, halted)
+    if not turn.state.warming:
+        for halted in monitor.breaches(context):
+            _halt(turn, halted)
     monitor.roll(context)
-    _request_all(turn, monitor.liquidation_orders(context))
+    if not turn.state.warming:
+        _request_all(turn, monitor.liquidation_orders(context))
+    watch(turn.state, context)
 
 
 def _report(turn: Turn, bodies: Iterable[AnyBody]) -> None:

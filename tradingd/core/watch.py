@@ -8,13 +8,13 @@ from tradingd.risk.context import RiskContext
 from tradingd.simulation import venue
 
 
-def watch(state: State) -> None:
-    """After anything that may have changed orders, positions or limits."""
+def watch(state: State, context: RiskContext | None = None) -> None:
+    """After anything that may have changed orders, positions or limits. `context`: one of after the last posting."""
+    context = context or state.risk_context()
     note_peaks(state)
     for index in range(len(state.memory.instruments)):
         _watch_levels(state, index)
     _watch_time(state)
-    context = state.risk_context()
     _watch_positions(state, context)
     _watch_accounts(state, context)
 
@@ -33,7 +33,7 @@ def _watch_levels(state: State, instrument: int) -> None:
 
 def _watch_time(state: State) -> None:
     m = state.memory
-    retry_ns = int(m.instruments["retry_ns"].min())
+    retry_ns = min(m.instruments["retry_ns"].tolist())
     m.cursor["timer_ns"] = min(venue.due_ns(m.venue), retry_ns, monitor.next_roll_ns(m.risk, m.core_ns))
 
 

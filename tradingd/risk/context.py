@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec import Struct
 
@@ -31,7 +31,7 @@ class RiskState(Struct):
 
 @dataclass(frozen=True, slots=True)
 class RiskContext:
-    """All that a rule may know, at core time `now_ns`."""
+    """All that a rule may know, at core time `now_ns`. Made anew once something was posted or a price has moved."""
 
     now_ns: int
     instruments: Sequence[Instrument]
@@ -39,6 +39,7 @@ class RiskContext:
     settings: RiskSettings
     market: Market
     state: RiskState
+    _equities: dict[str, int] = field(default_factory=dict, init=False)
 
     def limit(self, rule: str) -> float | None:
         """The limit of a rule: what an operator changed it to, or what the settings say."""
@@ -58,7 +59,10 @@ class RiskContext:
         return value_units(self.ledger, self.instruments[instrument], lots, price)
 
     def equity(self, currency: str) -> int:
-        return equity(self.ledger, self.instruments, self.market, currency)
+        """Computed once: rules ask for it again and again."""
+        if currency not in self._equities:
+            self._equities[currency] = equity(self.ledger, self.instruments, self.market, currency)
+        return self._equities[currency]
 
     def floored_equity(self, currency: str) -> int:
         """What limits are fractions of: equity, or nothing where it is negative."""
