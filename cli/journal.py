@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import frame, journal_files
+from . import frame, journal_doctor, journal_files
 from .options import AsJson, JournalArgument
 from .output import answer, counted, frame_lines, table
 from .reading import opened
@@ -27,6 +27,8 @@ app.command()(journal_files.backup)
 app.command()(journal_files.restore)
 app.command()(journal_files.export)
 app.command()(journal_files.archive)
+app.command()(journal_files.compact)
+app.command()(journal_doctor.doctor)
 
 
 class Format(StrEnum):

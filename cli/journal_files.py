@@ -1,5 +1,6 @@
 """trade journal: what is done with the files of a journal, as files."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ import typer
 from . import frame
 from .options import AsJson, JournalArgument
 from .output import answer, counted, note
-from .reading import opened
+from .reading import NICENESS, opened
 from .verify import report_lines, report_object
 
 if TYPE_CHECKING:
@@ -101,6 +102,26 @@ def export(
     answer(done, lines, as_json)
 
 
+def compact(
+    journal: JournalArgument,
+    mb: Annotated[int, typer.Option("--mb", metavar="MB", min=1, help="Below this size together.")] = 1000,
+    as_json: AsJson = False,
+) -> None:
+    """Join neighbouring sealed segments into one file each, also beside a daemon; rows and digests stay as they are.
+
+    It takes as much free space as the largest file that comes out, and 512 MB. Archived segments stay as they are. It
+    waits for who reads the journal, a minute at most.
+
+    Example: trade journal compact journal/demo --mb 1000
+    """
+    from tradingd.journal.compact import compact as compacted
+
+    os.nice(NICENESS)
+    made = compacted(journal, mb, say=note)
+    lines = [f"made {_segment_text(each)}" for each in made] if made else ["nothing to join"]
+    answer({"compacted": made}, lines, as_json)
+
+
 def archive(
     journal: JournalArgument,
     before: Annotated[str, typer.Option("--before", metavar="DATE", help="UTC; a time too.", show_default=False)],
@@ -135,4 +156,6 @@ def _answer(target: Path, done: "Backup", as_json: bool) -> None:
 def _segment_text(manifest: "Manifest") -> str:
     rows = counted(sum(manifest.rows.values()) - manifest.rows["commits"], "row")
     seqs = f"seq {manifest.first_seq} to {manifest.last_seq}"
-    return f"segment {manifest.segment}: {seqs}, {rows}, {manifest.file_bytes / 1e6:,.1f} MB"
+    first = manifest.first_segment
+    name = f"segments {first} to {manifest.segment}" if first else f"segment {manifest.segment}"
+    return f"{name}: {seqs}, {rows}, {manifest.file_bytes / 1e6:,.1f} MB"

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from audited_day import play_day
 
+from tradingd.journal.folder import Lock, Paths
+
 Run = Callable[..., Any]
 
 
@@ -80,3 +82,24 @@ def test_archive_says_what_it_moved(tmp_path: Path, run: Run) -> None:
     assert run("trade", "replay", day, "--verify").code == 0
     ran = run("trade", "journal", "archive", day, "--before", "soon", "--to", tmp_path / "old")
     assert (ran.code, "'soon' is no time" in ran.err) == (2, True)
+
+
+def test_compact_says_what_it_made(tmp_path: Path, run: Run) -> None:
+    day = play_day(tmp_path, "journal.roll_rows=2000")
+    run("trade", "journal", "seal", day)
+    digest = object_of(run("trade", "verify", day, "--json"))["digest"]
+    members = len(object_of(run("trade", "journal", "ls", day, "--json"))["segments"])
+    assert members > 2
+    assert run("trade", "journal", "compact", day, "--mb", "1").out == "nothing to join\n"
+    ran = run("trade", "journal", "compact", day)
+    assert (ran.code, ran.out.startswith(f"made segments 1 to {members}: seq 1 to ")) == (0, True)
+    assert f"000001-{members:06d}.duckdb" in run("trade", "journal", "ls", day).out
+    assert object_of(run("trade", "verify", day, "--json"))["digest"] == digest
+    assert run("trade", "replay", day, "--verify").code == 0
+    assert object_of(run("trade", "journal", "compact", day, "--json")) == {"compacted": []}
+
+
+def test_compact_beside_another_is_3(day: Path, run: Run) -> None:
+    with Lock.upkeep(Paths(day)):
+        ran = run("trade", "journal", "compact", day)
+    assert (ran.code, ran.err) == (3, f"error: another process compacts or archives {day}; wait until it is done\n")

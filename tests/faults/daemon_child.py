@@ -2,11 +2,13 @@
 
     python daemon_child.py CONFIG
 
-Takes one JSON object per line: {"config", "overrides", "kill_at", "log", "acks"}; answers with the pid, and on
-{"wait": pid} with its exit code, or minus the signal that ended it. `acks` gets a line for what is acknowledged.
+Takes one JSON object per line: {"config", "overrides", "kill_at", "arm", "log", "acks"}; answers with the pid, and on
+{"wait": pid} with its exit code, or minus the signal that ended it. `acks` gets a line for what is acknowledged. To be
+armed it has to be started with the shim of `disk`.
 """
 
 import asyncio
+import ctypes
 import json
 import os
 import sys
@@ -25,6 +27,7 @@ from tradingd.daemon.logs import set_up_logs
 from tradingd.daemon.prepare import prepare
 from tradingd.events import Input, RunStarted
 from tradingd.feeds.simulated import simulated_feed
+from tradingd.journal.errors import JournalError
 from tradingd.rerun import load_library
 
 
@@ -56,6 +59,9 @@ def play(order: dict[str, Any]) -> None:
     acks = os.open(order["acks"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     config = load(Path(order["config"]), order.get("overrides", []))
     set_up_logs("warning")
+    if order.get("arm"):
+        os.environ["DISK_ROOT"] = config.journal.folder
+        ctypes.CDLL(None).disk_arm(*order["arm"])
     p = prepare(config, Path(order["config"]).parent)
 
     def acknowledge(commit: Commit) -> None:
@@ -74,8 +80,11 @@ def fork(order: dict[str, Any]) -> int:
     try:
         play(order)
         code = 0
+    except JournalError as error:
+        print(error, file=sys.stderr)
+        code = daemons.EXIT_OUTSIDE_FAILED
     finally:  # whatever it was, this fork must not go on as its parent
-        if code:
+        if code == 1:
             traceback.print_exc()
         os._exit(code)
 

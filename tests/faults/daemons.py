@@ -34,6 +34,8 @@ OFTEN = [
     "daemon.snapshot_interval_s=0.04",
 ]
 
+Arm = tuple[int, int, int]  # which operation on the disk fails, with which error, and whether all after it do
+
 
 class Child:
     """The process that the daemons are forks of."""
@@ -48,17 +50,17 @@ class Child:
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
-    def start(self, config: Path, kill_at: str = "") -> int:
+    def start(self, config: Path, kill_at: str = "", arm: Arm | None = None) -> int:
         """A run of the daemon; its pid."""
         logs = {"log": str(config.parent / "log"), "acks": str(config.parent / "acks")}
-        return self._ask({"config": str(config), "overrides": OFTEN, "kill_at": kill_at, **logs})
+        return self._ask({"config": str(config), "overrides": OFTEN, "kill_at": kill_at, "arm": arm, **logs})
 
     def wait(self, pid: int) -> int:
         """Its exit code, or minus the signal that ended it."""
         return self._ask({"wait": pid})
 
-    def play(self, config: Path, kill_at: str = "") -> int:
-        return self.wait(self.start(config, kill_at))
+    def play(self, config: Path, kill_at: str = "", arm: Arm | None = None) -> int:
+        return self.wait(self.start(config, kill_at, arm))
 
     def play_until_a_moment(self, config: Path, rng: random.Random) -> int:
         """Killed then, wherever it is; it may have ended before."""
@@ -69,9 +71,11 @@ class Child:
 
 
 @contextmanager
-def daemons(folder: Path) -> Iterator[Child]:
+def daemons(folder: Path, shim: Path | None = None) -> Iterator[Child]:
+    """`shim` is loaded before the C library, where runs are to be armed with it."""
     command = [sys.executable, CHILD, write_config(folder, DAY)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    env = os.environ | ({"LD_PRELOAD": str(shim)} if shim else {})
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as process:
         yield Child(process)
         assert process.stdin is not None
         process.stdin.close()

@@ -87,7 +87,7 @@ def test_a_seal_that_fails_leaves_the_journal_as_a_close_does(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(segments, "_compact", full)
+        patched.setattr(segments, "copy_rows", full)
         with pytest.raises(JournalError, match=r"sealing .* failed: .*No space left"):
             seal_all(journal, settings)
     opened = Journal.open(journal, settings)

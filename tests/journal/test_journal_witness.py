@@ -132,7 +132,7 @@ def recompute(folder: Path) -> None:
                 connection.execute("UPDATE commits SET digest = ? WHERE commit_no = ?", [digest, row.commit_no])
                 end = ChainPoint(row.commit_no, row.last_seq, digest)
         if paths.manifest(number).exists():
-            manifest = segments._describe(paths.segment(number), number, settings)
+            manifest = segments.describe(paths.segment(number), number, settings)
             paths.manifest(number).write_bytes(msgspec.json.encode(manifest))
     known = replace(head.read(paths.head), commit_no=end.commit_no, last_seq=end.last_seq, digest=end.digest)
     paths.head.write_bytes(head.whole_content(known))

@@ -33,6 +33,7 @@ def inconsistencies(config: Config, base: Path) -> list[Problem]:
         *_quorum(config),
         *_path(config.journal.folder, "journal.folder", base),
         *_signing(config.journal, base),
+        *_retention(config, base),
         *_duplicates("journal.anchors", "name", [a.name for a in config.journal.anchors]),
         *_path(config.daemon.control_socket, "daemon.control_socket", base),
     ]
@@ -135,6 +136,18 @@ def _signing(journal: JournalPlace, base: Path) -> Iterator[Problem]:
     for n, anchor in enumerate(journal.anchors):
         if isinstance(anchor, FileAnchorSettings):
             yield from _path(anchor.path, f"journal.anchors[{n}].path", base)
+
+
+def _retention(config: Config, base: Path) -> Iterator[Problem]:
+    if config.journal.retention is None:
+        return
+    path = "journal.retention.archive_to"
+    try:
+        target = places.place(config.journal.retention.archive_to, base)
+        if target.is_relative_to(places.journal_folder(config.journal.folder, config.name, base)):
+            yield Problem(path, "is within the journal; name a folder elsewhere")
+    except ValueError as error:
+        yield Problem(path, str(error))
 
 
 def _file(text: str, path: str, base: Path) -> Iterator[Problem]:

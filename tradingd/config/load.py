@@ -64,7 +64,10 @@ def _journal(journal: JournalPlace, folder: Path, base: Path) -> JournalPlace:
     if signing is not None:
         signing = replace(signing, key_file=str(places.place(signing.key_file, base)))
     anchors = tuple(_placed_anchor(anchor, base) for anchor in journal.anchors)
-    return replace(journal, folder=str(folder), signing=signing, anchors=anchors)
+    retention = journal.retention
+    if retention is not None:
+        retention = replace(retention, archive_to=str(places.place(retention.archive_to, base)))
+    return replace(journal, folder=str(folder), signing=signing, anchors=anchors, retention=retention)
 
 
 def _placed_anchor(anchor: AnchorSettings, base: Path) -> AnchorSettings:

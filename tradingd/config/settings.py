@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from tradingd.core.settings import CoreSettings
 from tradingd.feeds.settings import FeedSettings
-from tradingd.journal.settings import AnchorSettings, JournalSettings, SigningSettings
+from tradingd.journal.settings import AnchorSettings, JournalSettings, RetentionSettings, SigningSettings
 
 
 class JournalPlace(JournalSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -14,6 +14,7 @@ class JournalPlace(JournalSettings, frozen=True, forbid_unknown_fields=True, kw_
 
     folder: str = ""
     signing: SigningSettings | None = None
+    retention: RetentionSettings | None = None
     anchors: tuple[AnchorSettings, ...] = ()
 
 

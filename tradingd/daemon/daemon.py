@@ -30,6 +30,7 @@ from tradingd.daemon.inbox import Inbox, InboxClosed, Taken, rows_of
 from tradingd.daemon.job import Job
 from tradingd.daemon.portion import Portion
 from tradingd.daemon.prepare import Prepared, run_started
+from tradingd.daemon.retention import keep_retention
 from tradingd.daemon.sealing import keep_sealed, seal_all
 from tradingd.daemon.space import keep_reserve
 from tradingd.daemon.tasks import end_all, only_error
@@ -109,13 +110,14 @@ class Daemon:
         house = tasks.create_task(self._keep_house(), name="housekeeping")
         space = tasks.create_task(self._keep_reserve(), name="free space")
         sealing = tasks.create_task(keep_sealed(self._journal), name="sealing")
+        retention = tasks.create_task(keep_retention(self._journal, self._p.config.journal.retention), name="retention")
         anchoring = tasks.create_task(self._anchoring.run(), name="anchoring")
         self._phase = "running"
         self._let_feeds_start()
         ready()
         await self._until_stopped(feeds)
         self._phase = "stopping"
-        await end_all([*feeds, house, space, sealing])
+        await end_all([*feeds, house, space, sealing, retention])
         if not self._feeds_done:
             self._inbox.drop_batches()
         await self._inbox.close()

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from asyncio.subprocess import PIPE, Process
 
+from tradingd.daemon import helper
 from tradingd.journal import sealer
 from tradingd.journal.writer import Journal
 
@@ -29,25 +29,6 @@ async def seal_all(journal: Journal) -> bool:
 
 
 async def _seal(journal: Journal, number: int) -> str | None:
-    """Why it failed."""
-    process = await asyncio.create_subprocess_exec(
-        *sealer.command(journal.paths, number, journal.settings), stdin=PIPE, stderr=PIPE, pass_fds=[journal.lock_fd]
-    )
-    try:
-        return await _outcome(process)
-    finally:
-        await _end(process)
-
-
-async def _outcome(process: Process) -> str | None:
-    assert process.stderr is not None
-    said = (await process.stderr.read()).decode(errors="replace").splitlines()
-    code = await process.wait()
-    return None if code == 0 else next(reversed(said), f"the sealer ended with {code}")
-
-
-async def _end(process: Process) -> None:
-    """Whoever stops does not wait for a seal: the next start finishes it."""
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
+    """Why it failed. Whoever stops does not wait for a seal: the next start finishes it."""
+    command = sealer.command(journal.paths, number, journal.settings)
+    return await helper.why_failed(command, fds=[journal.lock_fd])

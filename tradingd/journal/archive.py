@@ -31,19 +31,20 @@ def archive(
     paths = Paths(folder)
     read_identity(paths)
     _check_place(paths, target)
-    old = _old(paths, before_ns, settings or JournalSettings())
-    if not old:
-        return []
+    with Lock.upkeep(paths):
+        old = _old(paths, before_ns, settings or JournalSettings())
+        if old:
+            _move_all(paths, target, old, say)
+    return old
+
+
+def _move_all(paths: Paths, target: Path, old: list[Manifest], say: Say) -> None:
     make_folder(target)
-    lock = Lock.exclusive(Paths(target))
-    try:
+    with Lock.exclusive(Paths(target)):
         write_durably(target / "journal.json", paths.identity.read_bytes())
         for manifest in old:
             _move(paths, target, manifest)
             say(f"{paths.sealed(manifest.segment).name}: moved")
-    finally:
-        lock.release()
-    return old
 
 
 def _check_place(paths: Paths, target: Path) -> None:

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import duckdb
 
-from tradingd.journal import database, head, heads, segments, torn
+from tradingd.journal import compact, database, head, heads, segments, torn
 from tradingd.journal.copying import copy_file, is_beginning, unfinished
 from tradingd.journal.errors import JournalDamaged, JournalError, JournalForeign
 from tradingd.journal.faults import point
 from tradingd.journal.folder import Identity, Lock, Paths, fsync_folder, make_folder, read_identity, write_durably
 from tradingd.journal.head import Head
-from tradingd.journal.segments import read_manifest
+from tradingd.journal.segments import Manifest, read_manifest
 from tradingd.journal.settings import JournalSettings
 from tradingd.journal.verify import VerifyReport, verify
 
@@ -63,6 +63,7 @@ def _copy(folder: Path, target: Path, settings: JournalSettings, say: Say) -> Ba
     make_folder(copy.folder)
     with ExitStack() as locks:
         locks.callback(Lock.exclusive(copy).release)
+        locks.enter_context(Lock.reading(source))
         lock = Lock.shared(source)
         if lock is not None:
             locks.callback(lock.release)
@@ -160,9 +161,10 @@ class _Copying:
         manifest, there = read_manifest(self._source, number), read_manifest(self._copy, number)
         if manifest is None:
             return False
-        if there is not None and there != manifest:
+        if there is not None and there != manifest and not _is_joined_otherwise(there, manifest):
             raise self._differs(self._copy.manifest(number))
-        path, target = self._source.sealed(number), self._copy.sealed(number)
+        path = self._source.sealed(number)
+        target = self._copy.segments / path.name
         if self._source.is_archived(number):
             write_durably(self._copy.archived(number), self._source.archived(number).read_bytes())
         elif target.exists() and segments.sha256(target) == manifest.sha256:
@@ -230,6 +232,12 @@ class _Copying:
         )
 
 
+def _is_joined_otherwise(there: Manifest, manifest: Manifest) -> bool:
+    """The same rows with others before them, or without: the chain up to their end is one."""
+    ends = {(each.segment, each.last_commit, each.last_seq, each.digest) for each in (there, manifest)}
+    return len(ends) == 1 and there.first_segment != manifest.first_segment
+
+
 def _whole_lines(path: Path) -> bytes:
     """Of a file that may not be there; half a line at its end is still being written."""
     content = path.read_bytes() if path.exists() else b""
@@ -252,7 +260,8 @@ def _heal_log(path: Path, wal: Path, settings: JournalSettings) -> None:
 
 
 def _remove_replaced(copy: Paths) -> None:
-    """Live segments that are sealed by now, once the sealed ones are verified."""
+    """Segments that are sealed or joined by now, once what they became is verified."""
+    compact.tidy_unless_busy(copy)
     for number in copy.segment_numbers():
         if copy.manifest(number).exists():
             segments.remove_live(copy, number)

@@ -89,7 +89,11 @@ def open_read_only(path: Path, settings: JournalSettings) -> Connection:
 
 
 def frame_of(connection: Connection, query: str) -> pl.DataFrame:
-    return pl.DataFrame(ArrowStream(connection.sql(query)))
+    """Raises duckdb.Error, also where DuckDB comes upon a bad block only while Polars takes the rows over."""
+    try:
+        return pl.DataFrame(ArrowStream(connection.sql(query)))
+    except pl.exceptions.PolarsError as error:
+        raise duckdb.IOException(str(error)) from error
 
 
 # --- rows in ----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from pathlib import Path
+from types import TracebackType
 from typing import Annotated, Self
 
 import msgspec
@@ -25,7 +26,8 @@ FORMAT = 1
 ID_LENGTH = 8
 LOCK_SIZE = 512
 ORPHANS_S_MAX = 2.0
-SEGMENT_NAME = re.compile(r"^(\d{6})(?:(?:\.live)?\.duckdb|\.archived\.json)$")
+READERS_S_MAX = 60.0
+SEGMENT_NAME = re.compile(r"^(?:(\d{6})-)?(\d{6})(?:(?:\.live)?\.duckdb|(\.archived\.json))$")
 
 
 Id = Annotated[str, Meta(pattern=r"\A[A-Z2-7]{1,16}\Z")]
@@ -54,7 +56,15 @@ class Archived(Struct, frozen=True):
     folder: str
 
 
+class Joined(Struct, frozen=True):
+    """Of a manifest: the number of the first one, where several segments were joined."""
+
+    first_segment: Annotated[int, Meta(ge=0)] = 0
+
+
 class Paths:
+    """Segments go by their numbers. Those that were joined are one, and go by the number of the last of them."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.identity = folder / "journal.json"
@@ -64,8 +74,27 @@ class Paths:
         self.snapshots = folder / "snapshots"
 
     def sealed(self, number: int) -> Path:
-        """The segment as sealing makes it; it counts once it has its manifest."""
-        return self.segments / f"{number:06d}.duckdb"
+        """The segment as sealing or joining makes it; it counts once its manifest says so. Raises JournalDamaged."""
+        return self.spanning(self.first(number), number)
+
+    def spanning(self, first: int, last: int) -> Path:
+        name = f"{last:06d}" if first == last else f"{first:06d}-{last:06d}"
+        return self.segments / f"{name}.duckdb"
+
+    def first(self, number: int) -> int:
+        """The number of the first one that was joined to it; its own where none was. Raises JournalDamaged."""
+        path = self.manifest(number)
+        try:
+            first = msgspec.json.decode(path.read_bytes(), type=Joined).first_segment or number
+        except FileNotFoundError:
+            return number
+        except UNREADABLE as error:
+            if self.spanning(number, number).exists():  # it can be read without
+                return number
+            raise JournalDamaged(f"{path} can not be read ({error}); restore the file") from error
+        if first > number:
+            raise JournalDamaged(f"{path} says that segment {number} begins with {first}; restore the file")
+        return first
 
     def live(self, number: int) -> Path:
         """The segment while it is appended to: a schema that is never written again, and beside it the log."""
@@ -76,9 +105,10 @@ class Paths:
 
     def segment(self, number: int) -> Path:
         """Where its rows are to be read. Raises JournalDamaged."""
-        live, sealed = self.live(number), self.sealed(number)
+        live = self.live(number)
         if live.exists() and not self.manifest(number).exists():
             return live
+        sealed = self.sealed(number)
         return sealed if sealed.exists() else self._archive(number) / sealed.name
 
     def archived(self, number: int) -> Path:
@@ -107,13 +137,19 @@ class Paths:
         return self.segments / f"{number:06d}.manifest.json"
 
     def segment_numbers(self) -> list[int]:
-        """Raises JournalDamaged where one is missing in between."""
-        numbers = sorted(
-            {int(match[1]) for path in self.segments.glob("*") if (match := SEGMENT_NAME.match(path.name))}
-        )
-        if numbers != list(range(1, len(numbers) + 1)):
-            gap = next(number for number in range(1, len(numbers) + 1) if number not in numbers)
-            raise JournalDamaged(f"{self.segment(gap)} is missing; restore the file")
+        """In order. Raises JournalDamaged where one is missing in between."""
+        matches = [match for path in self.segments.glob("*") if (match := SEGMENT_NAME.match(path.name))]
+        archived = {int(match[2]) for match in matches if match[3]}
+        files = {(int(match[1] or match[2]), int(match[2])) for match in matches if not match[3]}
+        may_be_joined = archived | {last for first, last in files if first < last}
+        numbers: list[int] = []
+        number = max((int(match[2]) for match in matches), default=0)
+        while number > 0:
+            first = self.first(number) if number in may_be_joined else number
+            if (first, number) not in files and number not in archived:
+                raise JournalDamaged(f"{self.segment(number)} is missing; restore the file")
+            numbers.insert(0, number)
+            number = first - 1
         return numbers
 
 
@@ -203,10 +239,22 @@ def _write_identity(paths: Paths, identity: Identity) -> None:
 
 
 class Lock:
-    """flock on LOCK: exclusive for the writer, shared for readers of a closed journal."""
+    """flock on LOCK: exclusive for the writer, shared for readers of a closed journal.
+
+    Two more keep segments where readers expect them: on the folder, shared by all who read, and on `segments`, of the
+    one who joins or moves what is sealed.
+    """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
 
     @classmethod
     def exclusive(cls, paths: Paths) -> Self:
@@ -234,6 +282,34 @@ class Lock:
             return cls(fd)
         os.close(fd)
         return None
+
+    @classmethod
+    def reading(cls, paths: Paths) -> Self:
+        """While it is held no segments are joined; it waits for the moment in which they are."""
+        fd = os.open(paths.folder, os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(fd, fcntl.LOCK_SH)
+        return cls(fd)
+
+    @classmethod
+    def unread(cls, paths: Paths) -> Self:
+        """While it is held nobody reads; it waits for those who do. Raises JournalLocked after READERS_S_MAX."""
+        fd = os.open(paths.folder, os.O_RDONLY | os.O_CLOEXEC)
+        until_s = time.monotonic() + READERS_S_MAX
+        while not _try_lock(fd, fcntl.LOCK_EX):
+            if time.monotonic() > until_s:
+                os.close(fd)
+                raise JournalLocked(f"{paths.folder} is being read by another process; run it again when that is done")
+            time.sleep(0.01)
+        return cls(fd)
+
+    @classmethod
+    def upkeep(cls, paths: Paths) -> Self:
+        """Of one process that joins or moves sealed segments, beside a writer. Raises JournalLocked."""
+        fd = os.open(paths.segments, os.O_RDONLY | os.O_CLOEXEC)
+        if not _try_lock(fd, fcntl.LOCK_EX):
+            os.close(fd)
+            raise JournalLocked(f"another process compacts or archives {paths.folder}; wait until it is done")
+        return cls(fd)
 
     def is_home(self, paths: Paths) -> bool:
         """Whether journal.json is the file that this LOCK was last held for, and no copy of it."""

@@ -81,13 +81,15 @@ class JournalReader:
     Opened by `JournalReader.open`, or by `Journal.reader` in the process that writes.
     """
 
-    def __init__(self, paths: Paths, connect: Connect, numbers: Sequence[int], lock: Lock | None) -> None:
+    def __init__(
+        self, paths: Paths, connect: Connect, numbers: Sequence[int], lock: Lock | None, on_close: ExitStack
+    ) -> None:
         self._paths = paths
         self._connect = connect
         self._path = paths.segment
         self._numbers = numbers
         self._lock = lock
-        self._on_close = ExitStack()
+        self._on_close = on_close
         self.identity: Identity = read_identity(paths)
 
     @classmethod
@@ -102,6 +104,7 @@ class JournalReader:
         read_identity(paths)
         settings = settings or JournalSettings()
         with ExitStack() as undo:
+            undo.enter_context(Lock.reading(paths))
             lock = Lock.shared(paths)
             copies: dict[int, Path] = {}
             if lock is not None:
@@ -111,9 +114,9 @@ class JournalReader:
                 copies = glimpse(paths, Path(place), settings)
             connections = _Connections(paths, settings, copies)
             undo.callback(connections.close)
-            reader = cls(paths, connections.of, _readable(paths, lock, copies), lock)
+            numbers = _readable(paths, lock, copies)
+            reader = cls(paths, connections.of, numbers, lock, undo.pop_all())
             reader._path = connections.path
-            reader._on_close = undo.pop_all()
         return reader
 
     def __enter__(self) -> Self:

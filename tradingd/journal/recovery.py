@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import duckdb
 
-from tradingd.journal import database, head, segments, torn
+from tradingd.journal import compact, database, head, segments, torn
 from tradingd.journal.chain import KEEP, ChainPoint, check_chain
 from tradingd.journal.copying import sync_file
 from tradingd.journal.database import Connection
 from tradingd.journal.digest import genesis
-from tradingd.journal.errors import JournalDamaged, JournalLocked, one_line
+from tradingd.journal.errors import JournalDamaged, JournalError, JournalLocked, one_line
 from tradingd.journal.faults import point
 from tradingd.journal.folder import (
     Identity,
@@ -54,11 +54,14 @@ def recover(paths: Paths, settings: JournalSettings) -> tuple[Lock, Recovered]:
         with ExitStack() as undo:
             lock = Lock.exclusive(paths)
             undo.callback(lock.release)
-            recovered = _recover_locked(paths, settings, lock)
+            with Lock.reading(paths):
+                recovered = _recover_locked(paths, settings, lock)
             undo.pop_all()
             return lock, recovered
     except OSError as error:
         raise explain(error, paths) from error
+    except duckdb.Error as error:
+        raise JournalError(f"{paths.folder} can not be opened: {one_line(error)}; see what its disk says") from error
 
 
 def _recover_locked(paths: Paths, settings: JournalSettings, lock: Lock) -> Recovered:
@@ -69,6 +72,7 @@ def _recover_locked(paths: Paths, settings: JournalSettings, lock: Lock) -> Reco
     for folder in (paths.folder.parent, paths.folder, paths.segments, paths.snapshots):
         fsync_folder(folder)  # names, too, may be in memory only
     found = _head(paths, identity)
+    compact.tidy_unless_busy(paths)
     for sealed in filter(lambda number: paths.manifest(number).exists(), paths.segment_numbers()):
         segments.remove_live(paths, sealed)
     number = _active_segment(paths, found, identity, settings)

@@ -23,12 +23,20 @@ NICENESS = 10
 
 def command(paths: Paths, number: int, settings: JournalSettings) -> list[str]:
     """What starts the process; safe in a working folder that holds a `tradingd` of its own."""
+    return [sys.executable, "-P", "-m", __name__, str(paths.folder.absolute()), str(number), encoded(settings)]
+
+
+def encoded(settings: JournalSettings) -> str:
     known = {name: getattr(settings, name) for name in JournalSettings.__struct_fields__}  # a config's knows more
-    encoded = msgspec.json.encode(known).decode()
-    return [sys.executable, "-P", "-m", __name__, str(paths.folder.absolute()), str(number), encoded]
+    return msgspec.json.encode(known).decode()
 
 
-def _end_with_writer() -> None:
+def end_with_writer() -> None:
+    """From now on this process ends where standard input does."""
+    threading.Thread(target=_wait_for_the_end, daemon=True).start()
+
+
+def _wait_for_the_end() -> None:
     sys.stdin.read()
     os._exit(1)
 
@@ -36,7 +44,7 @@ def _end_with_writer() -> None:
 def main() -> None:
     folder, number, settings = sys.argv[1:]
     os.nice(NICENESS)
-    threading.Thread(target=_end_with_writer, daemon=True).start()
+    end_with_writer()
     try:
         segments.seal(Paths(Path(folder)), int(number), msgspec.json.decode(settings, type=JournalSettings))
     except JournalError as error:

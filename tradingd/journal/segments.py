@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from tradingd.journal.folder import Paths, fsync_folder, write_durably
 from tradingd.journal.settings import JournalSettings
 
 
-class Manifest(Struct, frozen=True):
-    """<number>.manifest.json: what a sealed segment holds. Digests and sums are hex."""
+class Manifest(Struct, frozen=True, omit_defaults=True):
+    """<number>.manifest.json: what a sealed segment holds. Digests and sums are hex.
+
+    `first_segment` is 0 but where those from it on were joined to `segment`.
+    """
 
     segment: int
     first_commit: int
@@ -33,6 +37,7 @@ class Manifest(Struct, frozen=True):
     file_bytes: int
     sha256: str
     sealed_ns: int
+    first_segment: int = 0
 
 
 def read_manifest(paths: Paths, number: int) -> Manifest | None:
@@ -86,8 +91,15 @@ def _put_in_place(unfinished: Path, path: Path) -> None:
 
 
 def unsealed(paths: Paths, active: int) -> list[int]:
-    """Segments that were rolled over, `active` being the one after them, and have no manifest yet."""
-    return [number for number in range(1, active) if not paths.manifest(number).exists()]
+    """Segments that were rolled over, `active` being the one after them, and have no manifest yet.
+
+    Those that were joined have no files of their own; where they are being removed the manifest goes last.
+    """
+    return [number for number in range(1, active) if not paths.manifest(number).exists() and _has_rows(paths, number)]
+
+
+def _has_rows(paths: Paths, number: int) -> bool:
+    return paths.live(number).exists() or paths.spanning(number, number).exists()
 
 
 def seal(paths: Paths, number: int, settings: JournalSettings) -> Manifest:
@@ -104,16 +116,26 @@ def seal(paths: Paths, number: int, settings: JournalSettings) -> Manifest:
 def _seal(paths: Paths, number: int, settings: JournalSettings) -> Manifest:
     unfinished = paths.segments / f"{number:06d}.duckdb.new"
     point("seal.before-compact")
-    _compact(paths.segment(number), unfinished, settings)
+    copy_rows([paths.segment(number)], unfinished, settings)
     point("seal.after-compact")
-    manifest = _describe(unfinished, number, settings)
-    unfinished.chmod(0o444)
-    _put_in_place(unfinished, paths.sealed(number))
+    manifest = describe(unfinished, number, settings)
+    put_sealed(unfinished, paths.spanning(number, number))
     point("seal.before-manifest")
-    write_durably(paths.manifest(number), msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    write_manifest(paths, manifest)
     point("seal.after-manifest")
     remove_live(paths, number)
     return manifest
+
+
+def put_sealed(unfinished: Path, path: Path) -> None:
+    """Durably, as a file that nobody writes any more."""
+    unfinished.chmod(0o444)
+    _put_in_place(unfinished, path)
+
+
+def write_manifest(paths: Paths, manifest: Manifest) -> None:
+    content = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    write_durably(paths.manifest(manifest.segment), content + b"\n")
 
 
 def remove_live(paths: Paths, number: int) -> None:
@@ -122,19 +144,24 @@ def remove_live(paths: Paths, number: int) -> None:
     paths.live(number).unlink(missing_ok=True)
 
 
-def _compact(path: Path, target: Path, settings: JournalSettings) -> None:
-    """Copies the rows into full row groups; small commits leave many small ones."""
+def copy_rows(sources: Sequence[Path], target: Path, settings: JournalSettings) -> None:
+    """Of segments that follow one another, into full row groups of one; small commits leave many small ones."""
     target.unlink(missing_ok=True)
-    connection = database.open_writable(target, settings)
-    _create_schema(connection)
-    connection.execute(f"ATTACH '{_quoted(path)}' AS old (READ_ONLY)")
-    for table in ("segment", *schema.TABLES):
-        connection.execute(f"INSERT INTO {table} SELECT * FROM old.{table}")
-    connection.execute("DETACH old; CHECKPOINT")
-    connection.close()
+    target.with_name(target.name + ".wal").unlink(missing_ok=True)  # of one that was killed
+    with closing(database.open_writable(target, settings)) as connection:
+        _create_schema(connection)
+        for at, path in enumerate(sources):
+            connection.execute(f"ATTACH '{_quoted(path)}' AS old{at} (READ_ONLY)")
+        connection.execute("INSERT INTO segment SELECT * FROM old0.segment")
+        for table in schema.TABLES:
+            rows = " UNION ALL ".join(f"SELECT * FROM old{at}.{table}" for at in range(len(sources)))
+            connection.execute(f"INSERT INTO {table} {rows}")
+        for at in range(len(sources)):
+            connection.execute(f"DETACH old{at}")
+        connection.execute("CHECKPOINT")
 
 
-def _describe(path: Path, number: int, settings: JournalSettings) -> Manifest:
+def describe(path: Path, number: int, settings: JournalSettings) -> Manifest:
     """Reads a finished file back. Raises JournalDamaged if its chain does not hold."""
     with closing(database.open_read_only(path, settings)) as connection:
         start = read_start(connection)

@@ -19,6 +19,19 @@ class JournalSettings(Struct, frozen=True, forbid_unknown_fields=True):
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
 
 
+class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What becomes of old segments, at each start and every hour. Nothing is removed but what was archived before.
+
+    archive_after_days   a sealed segment goes when its newest commit is so old; the newest segment never does
+    archive_to           the folder that it goes to, of this journal alone
+    compact_to_mb        sealed segments that stay below this size together become one first (0: none do)
+    """
+
+    archive_after_days: Annotated[float, Meta(gt=0)]
+    archive_to: Annotated[str, Meta(min_length=1)]
+    compact_to_mb: Annotated[int, Meta(ge=0)] = 0
+
+
 class SigningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Heads are signed at the start of a run, when a segment ends, at a clean stop, and in between.
 

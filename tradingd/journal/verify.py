@@ -1,6 +1,7 @@
 """Verifies a journal from genesis: every digest, HEAD, signed heads, manifests of sealed segments and snapshots."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,12 +65,13 @@ def verify(
     """
     paths = Paths(folder)
     identity = read_identity(paths)
-    lock = Lock.shared(paths)
+    reading, lock = Lock.reading(paths), Lock.shared(paths)
     try:
         evidence = evidence or Evidence()
         run = _Verification(paths, identity, settings or JournalSettings(), lock is None, say, evidence, archive)
         return run.run()
     finally:
+        reading.release()
         if lock is not None:
             lock.release()
 
@@ -204,6 +206,11 @@ class _Verification:
         self._say(f"{path.name}: commit {self.report.end.commit_no}, seq {self.report.end.last_seq}")
 
     def _content(self, connection: Connection, number: int, name: str) -> Iterator[Fault]:
+        with ThreadPoolExecutor(1) as beside, closing(connection.cursor()) as cursor:
+            absent = beside.submit(_not_canonical, cursor, name)
+            yield from self._chain(connection, number, name, absent)
+
+    def _chain(self, connection: Connection, number: int, name: str, absent: "Future[list[Fault]]") -> Iterator[Fault]:
         before = self.report.end
         yield from _start_fault(segments.read_start(connection), before, name)
         self._where = name
@@ -213,7 +220,7 @@ class _Verification:
         if fault is not None:
             yield fault
         yield from _surplus(connection, name)
-        yield from _not_canonical(connection, name)
+        yield from absent.result()
         yield from self._snapshots(connection)
         self._note_head(connection, before)
         rows = segments.count_rows(connection)
@@ -290,8 +297,10 @@ def _surplus(connection: Connection, name: str) -> Iterator[Fault]:
             yield Fault(name, None, "", f"rows in {table}", str(expected[table]), str(found[table]))
 
 
-def _not_canonical(connection: Connection, name: str) -> Iterator[Fault]:
+def _not_canonical(connection: Connection, name: str) -> list[Fault]:
+    faults = []
     for table, condition in NOT_CANONICAL.items():
         found = connection.execute(f"SELECT min(seq) FROM {table} WHERE {condition}").fetchall()[0][0]
         if found is not None:
-            yield Fault(name, None, f"seq {found}", f"an absent value in {table}", "NULL", "NaN or -1")
+            faults.append(Fault(name, None, f"seq {found}", f"an absent value in {table}", "NULL", "NaN or -1"))
+    return faults

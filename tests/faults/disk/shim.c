@@ -84,12 +84,13 @@ static int is_told(const char *path) {
     return length >= 5 && strcmp(path + length - 5, "/ACKS") == 0;
 }
 
-/* Called with the lock held: whether this operation is to fail. */
-static int fails(const char *path) {
+/* Called with the lock held: whether this operation is to fail. A full disk still takes what frees space. */
+static int fails(const char *path, int frees) {
     if (is_told(path)) return 0;
     seen++;
     if (!armed_at || seen < armed_at || (seen > armed_at && !armed_stays)) return 0;
     if (armed_error < 0) kill(getpid(), -armed_error);
+    if (frees && armed_error == ENOSPC) return 0;
     errno = armed_error;
     return 1;
 }
@@ -113,10 +114,10 @@ static void put(int op, const char *path, int64_t offset, const void *data, uint
     free(whole);
 }
 
-#define OPERATION(is_one, path, failed, call, done) \
+#define OPERATION(is_one, path, frees, failed, call, done) \
     if (!(is_one)) return call; \
     pthread_mutex_lock(&lock); \
-    if (fails(path)) { \
+    if (fails(path, frees)) { \
         pthread_mutex_unlock(&lock); \
         return failed; \
     } \
@@ -132,21 +133,21 @@ static void put(int op, const char *path, int64_t offset, const void *data, uint
 ssize_t pwrite(int fd, const void *data, size_t length, off_t offset) {
     REAL(ssize_t, "pwrite", int, const void *, size_t, off_t);
     char path[PATH_MAX];
-    OPERATION(path_of(fd, path), path, -1, real(fd, data, length, offset), put(WRITE, path, offset, data, result));
+    OPERATION(path_of(fd, path), path, 0, -1, real(fd, data, length, offset), put(WRITE, path, offset, data, result));
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t length, off_t offset) { return pwrite(fd, data, length, offset); }
 
 ssize_t write(int fd, const void *data, size_t length) {
     char path[PATH_MAX];
-    OPERATION(path_of(fd, path), path, -1, real_write(fd, data, length),
+    OPERATION(path_of(fd, path), path, 0, -1, real_write(fd, data, length),
               put(WRITE, path, lseek(fd, 0, SEEK_CUR) - result, data, result));
 }
 
 int ftruncate(int fd, off_t length) {
     REAL(int, "ftruncate", int, off_t);
     char path[PATH_MAX];
-    OPERATION(path_of(fd, path), path, -1, real(fd, length), put(TRUNCATE, path, length, NULL, 0));
+    OPERATION(path_of(fd, path), path, 1, -1, real(fd, length), put(TRUNCATE, path, length, NULL, 0));
 }
 
 int ftruncate64(int fd, off_t length) { return ftruncate(fd, length); }
@@ -156,7 +157,7 @@ static int synced(const char *name, int fd) {
     char path[PATH_MAX];
     const char *slow = getenv("DISK_SYNC_MS");
     if (slow && path_of(fd, path)) usleep(atoi(slow) * 1000);
-    OPERATION(path_of(fd, path), path, -1, real(fd), put(SYNC, path, 0, NULL, 0));
+    OPERATION(path_of(fd, path), path, 0, -1, real(fd), put(SYNC, path, 0, NULL, 0));
 }
 
 int fsync(int fd) { return synced("fsync", fd); }
@@ -170,7 +171,8 @@ static int opened(const char *path, int flags, mode_t mode) {
     struct stat status;
     int is_new = path[0] == '/' && is_ours(path) && (flags & O_CREAT) && stat(path, &status) != 0;
     int empties = path[0] == '/' && is_ours(path) && (flags & O_TRUNC);
-    OPERATION(is_new || empties, path, -1, real(path, flags, mode), put(is_new ? CREATE : TRUNCATE, path, 0, NULL, 0));
+    OPERATION(is_new || empties, path, 0, -1, real(path, flags, mode), 
+              put(is_new ? CREATE : TRUNCATE, path, 0, NULL, 0));
 }
 
 int open(const char *path, int flags, ...) {
@@ -192,23 +194,23 @@ int open64(const char *path, int flags, ...) {
 int rename(const char *from, const char *to) {
     REAL(int, "rename", const char *, const char *);
     /* the data is the new name, below the root as well */
-    OPERATION(is_ours(from), from, -1, real(from, to),
+    OPERATION(is_ours(from), from, 0, -1, real(from, to),
               put(RENAME, from, 0, to + strlen(getenv("DISK_ROOT")) + 1, strlen(to) - strlen(getenv("DISK_ROOT")) - 1));
 }
 
 int unlink(const char *path) {
     REAL(int, "unlink", const char *);
-    OPERATION(is_ours(path), path, -1, real(path), put(UNLINK, path, 0, NULL, 0));
+    OPERATION(is_ours(path), path, 1, -1, real(path), put(UNLINK, path, 0, NULL, 0));
 }
 
 int remove(const char *path) {
     REAL(int, "remove", const char *);
-    OPERATION(is_ours(path), path, -1, real(path), put(UNLINK, path, 0, NULL, 0));
+    OPERATION(is_ours(path), path, 1, -1, real(path), put(UNLINK, path, 0, NULL, 0));
 }
 
 int mkdir(const char *path, mode_t mode) {
     REAL(int, "mkdir", const char *, mode_t);
-    OPERATION(is_ours(path), path, -1, real(path, mode), put(MKDIR, path, 0, NULL, 0));
+    OPERATION(is_ours(path), path, 0, -1, real(path, mode), put(MKDIR, path, 0, NULL, 0));
 }
 
 /* Space that is only asked for; who is refused it writes without. */
