@@ -62,7 +62,9 @@ def replay(
 
 def _replay(journal: Path, verify: bool, after: int, as_json: bool) -> None:
     from tradingd.audit.replay import replay as replayed
+    from tradingd.daemon.process import collect_less
 
+    collect_less()
     with opened(journal) as reader:
         found = replayed(reader, verify=verify, after=after, say=_progress(reader.last_seq))
     answer(found, _lines(journal, found), as_json)

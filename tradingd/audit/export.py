@@ -17,7 +17,7 @@ from tradingd.audit.errors import AuditError
 from tradingd.journal import segments
 from tradingd.journal.chain import ChainPoint, check_chain
 from tradingd.journal.copying import sync_file
-from tradingd.journal.database import OFFLINE, Connection
+from tradingd.journal.database import NO_BAR, OFFLINE, Connection
 from tradingd.journal.errors import JournalDamaged, one_line
 from tradingd.journal.folder import fsync_folder, make_folder, write_durably
 from tradingd.journal.reader import JournalReader
@@ -103,7 +103,7 @@ def _connect(path: Path, folder: Path, settings: JournalSettings) -> Connection:
     try:
         connection.execute(f"ATTACH '{_quoted(path)}' AS journal (READ_ONLY); USE journal")
         connection.execute(f"SET allowed_directories = ['{_quoted(folder.absolute())}/']")
-        connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+        connection.execute(f"{NO_BAR}; SET enable_external_access = false; SET lock_configuration = true")
     except duckdb.Error as error:
         connection.close()
         raise JournalDamaged(f"{path} can not be read ({one_line(error)}); see `trade verify`") from error

@@ -20,6 +20,7 @@ OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
+NO_BAR = "SET enable_progress_bar = false"  # it would stand among what a command prints
 NEVER = "1TB"
 COMMITS_AT_ONCE = 50_000
 FACTS_AS_TEXT = 16  # up to so many, text in the statement costs a third of what a frame does
@@ -64,7 +65,7 @@ def open_writable(path: Path, settings: JournalSettings) -> Connection:
     connection = duckdb.connect(
         path, config=OFFLINE | {"threads": settings.threads, "memory_limit": f"{settings.memory_mb}MB"}
     )
-    connection.execute("SET enable_progress_bar = false")
+    connection.execute(NO_BAR)
     connection.execute(f"SET wal_autocheckpoint = '{NEVER}'")
     connection.execute("PRAGMA disable_checkpoint_on_shutdown")
     connection.execute(f"SET auto_checkpoint_skip_wal_threshold = {10**15}")
@@ -83,9 +84,10 @@ def open_read_only(path: Path, settings: JournalSettings) -> Connection:
         "threads": settings.threads,
         "memory_limit": f"{settings.memory_mb}MB",
         "enable_external_access": False,
-        "lock_configuration": True,
     }
-    return duckdb.connect(path, read_only=True, config=config)
+    connection = duckdb.connect(path, read_only=True, config=config)
+    connection.execute(f"{NO_BAR}; SET lock_configuration = true")
+    return connection
 
 
 def frame_of(connection: Connection, query: str) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import polars as pl
 from msgspec import Meta, Struct
 
 from tradingd.journal import schema
-from tradingd.journal.database import OFFLINE, Connection, frame_of
+from tradingd.journal.database import NO_BAR, OFFLINE, Connection, frame_of
 
 MESSAGE_MAX = 1000  # characters; DuckDB quotes whole values in its messages
 
@@ -52,7 +52,7 @@ def _connect(segments: Sequence[Path], limits: SqlLimits) -> Connection:
     for table in schema.TABLES:
         connection.execute(f"CREATE VIEW {table} AS {_union(table, len(segments))}")
     connection.execute("; ".join(schema.view_statements()))
-    connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+    connection.execute(f"{NO_BAR}; SET enable_external_access = false; SET lock_configuration = true")
     return connection
 
 
