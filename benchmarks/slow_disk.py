@@ -31,6 +31,7 @@ from tradingd.daemon.process import prefer_latency
 DISK = CONFIGS.parent / "tests" / "faults" / "disk"
 SYNC_MS = 200
 STUCK = 2
+ROLL_WAL_MB = 24  # what DuckDB holds in memory of the segment that is written; a rollover each minute
 
 
 def again_on_the_slow_disk(place: str) -> None:
@@ -66,7 +67,7 @@ def stuck_follower(path: Path) -> socket.socket:
 
 
 def run(place: str, seconds: int) -> None:
-    overrides = [f'journal.folder="{place}/journal"', *paced(seconds)]
+    overrides = [f'journal.folder="{place}/journal"', f"journal.roll_wal_mb={ROLL_WAL_MB}", *paced(seconds)]
     prepared = prepare(load(CONFIGS / "demo.toml", overrides), CONFIGS)
     arrivals, memory, done = Arrivals(prepared.feeds[0]), Memory(), threading.Event()
     daemon = Daemon(replace(prepared, feeds=[arrivals]), until_done=True, published=arrivals.published)
@@ -83,9 +84,9 @@ def run(place: str, seconds: int) -> None:
         asyncio.run(daemon.run(others))
         took_s = time.perf_counter() - start
     done.set()
-    commits = prepared.journal.head.commit_no
+    head = prepared.journal.head
     print(f"{machine()}; every sync takes {SYNC_MS} ms longer, {seconds} s at {TICKS_PER_S} ticks/s")
-    print(f"{daemon.counts['Tick']} ticks in {commits} commits, {took_s:.1f} s from ready to stopped")
+    print(f"{daemon.counts['Tick']} ticks in {head.commit_no} commits, {head.segment} segments, {took_s:.1f} s")
     print(row("arrival to durable, every batch", arrivals.waits_ms))
     print(f"memory by tenths of the run, MiB: {memory.text()}")
 
