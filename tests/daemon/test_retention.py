@@ -73,6 +73,7 @@ def test_what_is_not_old_stays(tmp_path: Path) -> None:
 
 def test_a_failure_is_said_and_trading_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     # given a place that can not be a folder yet
+    caplog.set_level("WARNING", logger="tradingd")  # whatever a test before has set
     config, taken = write_config(tmp_path), tmp_path / "taken"
     taken.write_text("mine")
     p, feed = held(prepared(config, SMALL_SEGMENTS, wanted(taken / "old", 1e-9)), HELD)

@@ -86,7 +86,7 @@ def open_read_only(path: Path, settings: JournalSettings) -> Connection:
         "enable_external_access": False,
     }
     connection = duckdb.connect(path, read_only=True, config=config)
-    connection.execute(f"{NO_BAR}; SET lock_configuration = true")
+    connection.execute(NO_BAR)
     return connection
 
 
