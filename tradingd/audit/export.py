@@ -101,9 +101,9 @@ def _connect(path: Path, folder: Path, settings: JournalSettings) -> Connection:
     }
     connection = duckdb.connect(config={**OFFLINE, **limits})
     try:
-        connection.execute(f"ATTACH '{_quoted(path)}' AS journal (READ_ONLY); USE journal")
+        connection.execute(f"{NO_BAR}; ATTACH '{_quoted(path)}' AS journal (READ_ONLY); USE journal")
         connection.execute(f"SET allowed_directories = ['{_quoted(folder.absolute())}/']")
-        connection.execute(f"{NO_BAR}; SET enable_external_access = false; SET lock_configuration = true")
+        connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     except duckdb.Error as error:
         connection.close()
         raise JournalDamaged(f"{path} can not be read ({one_line(error)}); see `trade verify`") from error

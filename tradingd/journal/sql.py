@@ -47,12 +47,13 @@ def _connect(segments: Sequence[Path], limits: SqlLimits) -> Connection:
     connection = duckdb.connect(
         config=OFFLINE | {"threads": limits.threads, "memory_limit": f"{limits.memory_mb}MB", "temp_directory": ""}
     )
+    connection.execute(NO_BAR)  # also while a log is read that is attached
     for number, path in enumerate(segments):
         connection.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS s{number} (READ_ONLY)")
     for table in schema.TABLES:
         connection.execute(f"CREATE VIEW {table} AS {_union(table, len(segments))}")
     connection.execute("; ".join(schema.view_statements()))
-    connection.execute(f"{NO_BAR}; SET enable_external_access = false; SET lock_configuration = true")
+    connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     return connection
 
 
