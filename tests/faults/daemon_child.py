@@ -80,7 +80,7 @@ def fork(order: dict[str, Any]) -> int:
     try:
         play(order)
         code = 0
-    except JournalError as error:
+    except (JournalError, OSError) as error:  # of which `tradingd start` makes one line, too
         print(error, file=sys.stderr)
         code = daemons.EXIT_OUTSIDE_FAILED
     finally:  # whatever it was, this fork must not go on as its parent
