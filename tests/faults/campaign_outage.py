@@ -12,7 +12,7 @@ from disk.build import build
 from tradingd.daemon.daemon import EXIT_OUTSIDE_FAILED
 
 SEEDS = 200
-OPERATIONS_MAX = 450  # a little more than a day makes
+OPERATIONS_MAX = 450  # some fall after the end of a day
 OUTAGES_MAX = 3
 KINDS = ((errno.ENOSPC, 1), (errno.EIO, 0))
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -313,8 +313,8 @@ def test_a_disk_that_would_become_full_is_left_alone(folder: Path, monkeypatch: 
         with pytest.raises(JournalError, match=r"000001-000005.duckdb needs [\d,]+ MB of free space"):
             compact(folder)
 
-    def full(*arguments: object) -> None:
-        segments.copy_rows(*arguments)  # type: ignore[arg-type]
+    def full(sources: Sequence[Path], target: Path, settings: JournalSettings) -> None:
+        segments.copy_rows(sources, target, settings)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(module, "segments", SimpleNamespace(copy_rows=full))

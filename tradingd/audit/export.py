@@ -17,7 +17,7 @@ from tradingd.audit.errors import AuditError
 from tradingd.journal import segments
 from tradingd.journal.chain import ChainPoint, check_chain
 from tradingd.journal.copying import sync_file
-from tradingd.journal.database import NO_BAR, OFFLINE, Connection
+from tradingd.journal.database import NO_BAR, OFFLINE, Connection, quoted
 from tradingd.journal.errors import JournalDamaged, one_line
 from tradingd.journal.folder import fsync_folder, make_folder, write_durably
 from tradingd.journal.reader import JournalReader
@@ -101,8 +101,8 @@ def _connect(path: Path, folder: Path, settings: JournalSettings) -> Connection:
     }
     connection = duckdb.connect(config={**OFFLINE, **limits})
     try:
-        connection.execute(f"{NO_BAR}; ATTACH '{_quoted(path)}' AS journal (READ_ONLY); USE journal")
-        connection.execute(f"SET allowed_directories = ['{_quoted(folder.absolute())}/']")
+        connection.execute(f"{NO_BAR}; ATTACH '{quoted(path)}' AS journal (READ_ONLY); USE journal")
+        connection.execute(f"SET allowed_directories = ['{quoted(folder.absolute())}/']")
         connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     except duckdb.Error as error:
         connection.close()
@@ -155,12 +155,8 @@ def _copy(connection: Connection, query: str, path: Path, form: Form) -> int:
 
 
 def _copied(connection: Connection, query: str, path: Path, options: str) -> int:
-    (row,) = connection.execute(f"COPY ({query}) TO '{_quoted(path.absolute())}' ({options})").fetchall()
+    (row,) = connection.execute(f"COPY ({query}) TO '{quoted(path.absolute())}' ({options})").fetchall()
     return int(row[0])
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 # --- proof ------------------------------------------------------------------------------------------------------------

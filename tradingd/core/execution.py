@@ -33,7 +33,7 @@ from tradingd.reducers.ledger import Order
 from tradingd.reducers.post import post
 from tradingd.risk import monitor
 from tradingd.risk.bracket import STOP_LOSS, TAKE_PROFIT, bracket_orders, cancels
-from tradingd.risk.context import on_the_way
+from tradingd.risk.context import RiskContext, on_the_way
 from tradingd.risk.gate import review
 from tradingd.risk.sizing import order_for
 from tradingd.simulation import venue
@@ -261,13 +261,18 @@ def _watch_losses(turn: Turn) -> None:
     """Halts and liquidates where that is due, and watches on. Nothing is posted meanwhile."""
     context = turn.state.risk_context()
     note_peaks(turn.state)
-    if not turn.state.warming:
-        for halted in monitor.breaches(context):
-            _halt(turn, halted)
-    monitor.roll(context)
-    if not turn.state.warming:
-        _request_all(turn, monitor.liquidation_orders(context))
+    if turn.state.warming:
+        monitor.roll(context)
+    else:
+        _stop_losses(turn, context)
     watch(turn.state, context)
+
+
+def _stop_losses(turn: Turn, context: RiskContext) -> None:
+    for halted in monitor.breaches(context):
+        _halt(turn, halted)
+    monitor.roll(context)
+    _request_all(turn, monitor.liquidation_orders(context))
 
 
 def _report(turn: Turn, bodies: Iterable[AnyBody]) -> None:

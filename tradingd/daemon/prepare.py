@@ -49,8 +49,8 @@ def prepare(config: Config, base: Path) -> Prepared:
             settings = continued(core_settings(config), previous)
             identity = Identity(config=digest(settings), code=code_digest(library))
             recovered = recover(reader, settings, library, identity)
-            load_kernels(recovered.state)
             told = told_by_feeds(reader)
+        load_kernels(recovered.state)
         sources = continued_sources([feed.name for feed in config.feeds], previous)
         feeds = [build_feed(feed, sources.index(feed.name), settings.instruments, base) for feed in config.feeds]
         for feed in feeds:

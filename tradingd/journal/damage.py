@@ -18,7 +18,7 @@ from tradingd.journal.folder import Paths
 from tradingd.journal.schema import ROW_TABLES
 from tradingd.journal.segments import Manifest
 from tradingd.journal.settings import JournalSettings
-from tradingd.journal.verify import NOT_CANONICAL
+from tradingd.journal.verify import manifest_faults, not_canonical, surplus
 
 READ_ERRORS = (duckdb.Error, JournalDamaged, *UNREADABLE)
 FEWER = 20  # times, where a range of commits can not be read at once
@@ -134,53 +134,29 @@ def beside_the_chain(path: Path, found: Reach, settings: JournalSettings) -> lis
     """Rows that no commit of the chain has, and values that no digest can tell apart."""
     try:
         with closing(database.open_read_only(path, settings)) as connection:
-            return [*_surplus(connection, path.name, found), *_not_canonical(connection, path.name)]
+            absent = [Finding(Kind.ABSENT_VALUE, fault) for fault in not_canonical(connection, path.name)]
+            return [*_surplus(connection, path.name, found), *absent]
     except READ_ERRORS as error:
         fault = Fault(path.name, None, "", "file", "one that can be read to its end", said_of(error, path))
         return [Finding(Kind.UNREADABLE, fault)]
 
 
 def _surplus(connection: Connection, name: str, found: Reach) -> Iterator[Finding]:
-    commits = found.end.commit_no - found.points[0].commit_no
-    expected = {"commits": commits, **segments.committed_rows(connection)}
-    for table, count in segments.count_rows(connection).items():
-        if count != expected[table]:
-            fault = Fault(name, None, "", f"rows in {table}", str(expected[table]), str(count))
-            yield Finding(Kind.SURPLUS, fault)
+    commits, rows = found.end.commit_no - found.points[0].commit_no, segments.count_rows(connection)["commits"]
+    if rows != commits:
+        yield Finding(Kind.SURPLUS, Fault(name, None, "", "rows in commits", str(commits), str(rows)))
+    for fault in surplus(connection, name):
+        yield Finding(Kind.SURPLUS, fault)
 
 
-def _not_canonical(connection: Connection, name: str) -> Iterator[Finding]:
-    for table, condition in NOT_CANONICAL.items():
-        seq = connection.execute(f"SELECT min(seq) FROM {table} WHERE {condition}").fetchall()[0][0]
-        if seq is not None:
-            fault = Fault(name, None, f"seq {seq}", f"an absent value in {table}", "NULL", "NaN or -1")
-            yield Finding(Kind.ABSENT_VALUE, fault)
-
-
-def manifest_faults(
+def beside_the_manifest(
     manifest: Manifest, number: int, path: Path, found: Reach, settings: JournalSettings
-) -> Iterator[Finding]:
+) -> list[Finding]:
     """Where the chain of the segment holds and its manifest says something else."""
-    start, end = found.points[0], found.end
     with closing(database.open_read_only(path, settings)) as connection:
         rows = segments.count_rows(connection)
-    is_now = {
-        "segment": number,
-        "rows": rows,
-        "first_commit": start.commit_no + 1,
-        "last_commit": end.commit_no,
-        "first_seq": start.last_seq + 1,
-        "last_seq": end.last_seq,
-        "digest_before": start.digest.hex(),
-        "digest": end.digest.hex(),
-        "file_bytes": path.stat().st_size,
-        "sha256": segments.sha256(path),
-    }
-    for field, value in is_now.items():
-        if value != (stated := getattr(manifest, field)):
-            yield Finding(
-                Kind.MANIFEST_DIFFERS, Fault(f"{number:06d}.manifest.json", None, "", field, str(stated), str(value))
-            )
+    faults = manifest_faults(manifest, number, path, (found.points[0], found.end), rows)
+    return [Finding(Kind.MANIFEST_DIFFERS, fault) for fault in faults]
 
 
 def runs_and_snapshots(

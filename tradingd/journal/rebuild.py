@@ -120,8 +120,7 @@ def _write_anew(copy: Paths, part: Part, diagnosis: Diagnosis, settings: Journal
 
 def _insert(connection: Connection, part: Part, end: ChainPoint) -> None:
     """In the ranges that could be read; what lies between them and the end of the file may not."""
-    quoted = str(part.path).replace("'", "''")
-    connection.execute(f"ATTACH '{quoted}' AS old (READ_ONLY)")
+    connection.execute(f"ATTACH '{database.quoted(part.path)}' AS old (READ_ONLY)")
     for before, after in pairwise(part.points):
         first, last = before.last_seq + 1, min(after.last_seq, end.last_seq)
         for table in ROW_TABLES:

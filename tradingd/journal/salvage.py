@@ -22,6 +22,7 @@ from tradingd.journal.schema import ROW_TABLES
 from tradingd.journal.segments import Manifest
 from tradingd.journal.settings import JournalSettings
 from tradingd.journal.signing import is_hex32
+from tradingd.journal.verify import start_fault
 
 NUMBERED = re.compile(r"(?:(\d{6})-)?(\d{6})\.(?:live\.duckdb|duckdb|archived\.json|manifest\.json)")
 KIND_OF_FAULT = {"digest": Kind.DIGEST, "next commit": Kind.COMMIT, "file": Kind.UNREADABLE}  # else rows
@@ -221,7 +222,7 @@ class _Examination:
     def _content(self, number: int, path: Path, found: Reach, manifest: Manifest | None) -> None:
         before, start = found.points[0], damage.start_of(path, self._settings)
         if start != before:
-            fault = start if isinstance(start, Fault) else _start_fault(path.name, before, start)
+            fault = start if isinstance(start, Fault) else start_fault(start, before, path.name)
             self._find(Kind.SEGMENT_START, fault)
         if start != before and found.end == before:
             self._holds = False
@@ -234,7 +235,7 @@ class _Examination:
         known = len(self._findings)
         self._findings += damage.beside_the_chain(path, found, self._settings)
         if manifest is not None and len(self._findings) == known:
-            self._findings += damage.manifest_faults(manifest, number, path, found, self._settings)
+            self._findings += damage.beside_the_manifest(manifest, number, path, found, self._settings)
 
     def _archived(self, number: int, manifest: Manifest) -> None:
         """Its manifest has to continue the chain; its rows are not looked at, which is said."""
@@ -349,12 +350,6 @@ class _Examination:
 
 def _why(error: Exception) -> str:
     return one_line(error.__cause__) if isinstance(error.__cause__, UNREADABLE) else one_line(error)
-
-
-def _start_fault(name: str, before: ChainPoint, start: ChainPoint) -> Fault:
-    expected = f"after commit {before.commit_no}, digest {before.digest.hex()}"
-    found = f"after commit {start.commit_no}, digest {start.digest.hex()}"
-    return Fault(name, None, f"seq {before.last_seq + 1}", "start of the segment", expected, found)
 
 
 def _together(tallies: list[Tally]) -> Tally:

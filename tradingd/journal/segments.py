@@ -151,7 +151,7 @@ def copy_rows(sources: Sequence[Path], target: Path, settings: JournalSettings) 
     with closing(database.open_writable(target, settings)) as connection:
         _create_schema(connection)
         for at, path in enumerate(sources):
-            connection.execute(f"ATTACH '{_quoted(path)}' AS old{at} (READ_ONLY)")
+            connection.execute(f"ATTACH '{database.quoted(path)}' AS old{at} (READ_ONLY)")
         connection.execute("INSERT INTO segment SELECT * FROM old0.segment")
         for table in schema.TABLES:
             rows = " UNION ALL ".join(f"SELECT * FROM old{at}.{table}" for at in range(len(sources)))
@@ -199,7 +199,3 @@ def sha256(path: Path) -> str:
     """Of a sealed file; opening a live one here would drop DuckDB's lock on it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -13,7 +13,7 @@ import polars as pl
 from msgspec import Meta, Struct
 
 from tradingd.journal import schema
-from tradingd.journal.database import NO_BAR, OFFLINE, Connection, frame_of
+from tradingd.journal.database import NO_BAR, OFFLINE, Connection, frame_of, quoted
 
 MESSAGE_MAX = 1000  # characters; DuckDB quotes whole values in its messages
 
@@ -49,7 +49,7 @@ def _connect(segments: Sequence[Path], limits: SqlLimits) -> Connection:
     )
     connection.execute(NO_BAR)  # also while a log is read that is attached
     for number, path in enumerate(segments):
-        connection.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS s{number} (READ_ONLY)")
+        connection.execute(f"ATTACH '{quoted(path)}' AS s{number} (READ_ONLY)")
     for table in schema.TABLES:
         connection.execute(f"CREATE VIEW {table} AS {_union(table, len(segments))}")
     connection.execute("; ".join(schema.view_statements()))

@@ -207,19 +207,20 @@ class _Verification:
 
     def _content(self, connection: Connection, number: int, name: str) -> Iterator[Fault]:
         with ThreadPoolExecutor(1) as beside, closing(connection.cursor()) as cursor:
-            absent = beside.submit(_not_canonical, cursor, name)
+            absent = beside.submit(not_canonical, cursor, name)
             yield from self._chain(connection, number, name, absent)
 
     def _chain(self, connection: Connection, number: int, name: str, absent: "Future[list[Fault]]") -> Iterator[Fault]:
         before = self.report.end
-        yield from _start_fault(segments.read_start(connection), before, name)
+        if (start := segments.read_start(connection)) != before:
+            yield start_fault(start, before, name)
         self._where = name
         commits = self._witness.watched(database.read_commits(connection))
         self.report.end, fault = follow(connection, before, commits, name)
         yield from self._witness.faults_up_to(self.report.end, connection, name)
         if fault is not None:
             yield fault
-        yield from _surplus(connection, name)
+        yield from surplus(connection, name)
         yield from absent.result()
         yield from self._snapshots(connection)
         self._note_head(connection, before)
@@ -229,7 +230,7 @@ class _Verification:
         self.report.rows += sum(rows[table] for table in ROW_TABLES)
         manifest = segments.read_manifest(self._paths, number)
         if manifest is not None:
-            yield from self._manifest_faults(manifest, number, before, rows)
+            yield from manifest_faults(manifest, number, self._file(number), (before, self.report.end), rows)
 
     def _note_head(self, connection: Connection, before: ChainPoint) -> None:
         if self._head is None:
@@ -239,27 +240,6 @@ class _Verification:
         query = "SELECT digest FROM commits WHERE commit_no = ?"
         for (digest,) in connection.execute(query, [self._head.commit_no]).fetchall():
             self._digest_at_head = digest
-
-    def _manifest_faults(
-        self, manifest: Manifest, number: int, before: ChainPoint, rows: dict[str, int]
-    ) -> Iterator[Fault]:
-        path, end = self._file(number), self.report.end
-        found = {
-            "segment": number,
-            "first_commit": before.commit_no + 1,
-            "last_commit": end.commit_no,
-            "first_seq": before.last_seq + 1,
-            "last_seq": end.last_seq,
-            "rows": rows,
-            "digest_before": before.digest.hex(),
-            "digest": end.digest.hex(),
-            "file_bytes": path.stat().st_size,
-            "sha256": segments.sha256(path),
-        }
-        for name, value in found.items():
-            expected = getattr(manifest, name)
-            if value != expected:
-                yield Fault(self._paths.manifest(number).name, None, "", name, str(expected), str(value))
 
     def _snapshots(self, connection: Connection) -> Iterator[Fault]:
         query = "SELECT seq, payload FROM facts WHERE type = 'SnapshotTaken' ORDER BY seq"
@@ -278,29 +258,49 @@ class _Verification:
             yield Fault(taken.file, None, f"seq {seq}", "digest", taken.digest, found)
 
 
-def _start_fault(start: ChainPoint, before: ChainPoint, name: str) -> Iterator[Fault]:
-    if start != before:
-        yield Fault(
-            name,
-            None,
-            f"seq {before.last_seq + 1}",
-            "start of the segment",
-            f"after commit {before.commit_no}, digest {before.digest.hex()}",
-            f"after commit {start.commit_no}, digest {start.digest.hex()}",
-        )
+def start_fault(start: ChainPoint, before: ChainPoint, name: str) -> Fault:
+    """Of a segment that begins elsewhere than where the chain stands."""
+    expected = f"after commit {before.commit_no}, digest {before.digest.hex()}"
+    found = f"after commit {start.commit_no}, digest {start.digest.hex()}"
+    return Fault(name, None, f"seq {before.last_seq + 1}", "start of the segment", expected, found)
 
 
-def _surplus(connection: Connection, name: str) -> Iterator[Fault]:
+def surplus(connection: Connection, name: str) -> Iterator[Fault]:
+    """Where the tables have not as many rows as all commits together say."""
     expected, found = segments.committed_rows(connection), segments.count_rows(connection)
     for table in ROW_TABLES:
         if found[table] != expected[table]:
             yield Fault(name, None, "", f"rows in {table}", str(expected[table]), str(found[table]))
 
 
-def _not_canonical(connection: Connection, name: str) -> list[Fault]:
+def not_canonical(connection: Connection, name: str) -> list[Fault]:
+    """Values that no digest can tell from an absent one."""
     faults = []
     for table, condition in NOT_CANONICAL.items():
         found = connection.execute(f"SELECT min(seq) FROM {table} WHERE {condition}").fetchall()[0][0]
         if found is not None:
             faults.append(Fault(name, None, f"seq {found}", f"an absent value in {table}", "NULL", "NaN or -1"))
     return faults
+
+
+def manifest_faults(
+    manifest: Manifest, number: int, path: Path, span: tuple[ChainPoint, ChainPoint], rows: dict[str, int]
+) -> Iterator[Fault]:
+    """Where the manifest of a segment says something else than its file, whose chain holds from and to `span`."""
+    before, end = span
+    found = {
+        "segment": number,
+        "first_commit": before.commit_no + 1,
+        "last_commit": end.commit_no,
+        "first_seq": before.last_seq + 1,
+        "last_seq": end.last_seq,
+        "rows": rows,
+        "digest_before": before.digest.hex(),
+        "digest": end.digest.hex(),
+        "file_bytes": path.stat().st_size,
+        "sha256": segments.sha256(path),
+    }
+    for name, value in found.items():
+        expected = getattr(manifest, name)
+        if value != expected:
+            yield Fault(f"{number:06d}.manifest.json", None, "", name, str(expected), str(value))
