@@ -30,7 +30,7 @@ SEGMENTS = (1, 10, 40)
 AUDITORS = 10
 PACED_S = 15.0
 COMMITS_PER_S = 100
-# what an auditor asks for again and again, at the lowered priority of `trade` beside a daemon
+# what an auditor asks for again and again, giving way as `trade` does beside a daemon
 AUDITOR = """
 import sys
 from pathlib import Path

@@ -1,6 +1,5 @@
 """trade journal: what is done with the files of a journal, as files."""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ import typer
 from . import frame
 from .options import AsJson, JournalArgument
 from .output import answer, counted, note
-from .reading import NICENESS, opened
+from .reading import give_way, opened
 from .verify import report_lines, report_object
 
 if TYPE_CHECKING:
@@ -54,6 +53,7 @@ def backup(journal: JournalArgument, target: Place, as_json: AsJson = False) -> 
     """
     from tradingd.journal.backup import backup as backed_up
 
+    give_way(journal)
     _answer(target, backed_up(journal, target, say=note), as_json)
 
 
@@ -116,7 +116,7 @@ def compact(
     """
     from tradingd.journal.compact import compact as compacted
 
-    os.nice(NICENESS)
+    give_way(journal)
     made = compacted(journal, mb, say=note)
     lines = [f"made {_segment_text(each)}" for each in made] if made else ["nothing to join"]
     answer({"compacted": made}, lines, as_json)

@@ -8,6 +8,7 @@ import typer
 from . import frame
 from .options import AsJson, JournalArgument
 from .output import Mood, answer, counted, note, styled
+from .reading import give_way
 
 if TYPE_CHECKING:
     from tradingd.journal.verify import VerifyReport
@@ -43,6 +44,7 @@ def verify(
     from tradingd.journal.verify import verify as verified
     from tradingd.journal.witness import evidence_of
 
+    give_way(journal)
     keys = [read_public_key(text) for text in public_keys or []]
     report = verified(journal, say=note, evidence=evidence_of(anchors or [], keys), archive=archive)
     answer(report_object(journal, report), report_lines(journal, report), as_json)

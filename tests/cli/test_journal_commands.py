@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import os
 import shutil
 import subprocess
 import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -206,12 +208,29 @@ def test_journal_tail(day: Path, run: Run) -> None:
     assert run("trade", "journal", "tail", day, "--follow", "--json").code == 2
 
 
-def test_journal_tail_of_a_journal_in_use_points_to_the_daemon(tmp_path: Path, run: Run) -> None:
-    writer = Journal.open(tmp_path / "j")
-    ran = run("trade", "journal", "tail", tmp_path / "j")
-    writer.close()
+@pytest.fixture
+def policies(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What the process wanted to be scheduled as; this one goes on with other tests."""
+    asked: list[int] = []
+    monkeypatch.setattr(os, "sched_setscheduler", lambda pid, policy, param: asked.append(policy))
+    return asked
+
+
+def test_journal_tail_of_a_journal_in_use_points_to_the_daemon(tmp_path: Path, run: Run, policies: list[int]) -> None:
+    with closing(Journal.open(tmp_path / "j")):
+        ran = run("trade", "journal", "tail", tmp_path / "j")
     assert (ran.code, ran.out) == (0, "")
     assert f"tradingd tail -j {tmp_path / 'j'}" in ran.err
+
+
+@pytest.mark.parametrize("command", [("verify",), ("journal", "ls"), ("journal", "compact"), ("journal", "backup")])
+def test_a_command_gives_way_to_a_daemon_alone(
+    command: tuple[str, ...], tmp_path: Path, run: Run, policies: list[int]
+) -> None:
+    arguments = ("trade", *command, tmp_path / "j", *([tmp_path / "copy"] if "backup" in command else []))
+    with closing(Journal.open(tmp_path / "j")):
+        assert (run(*arguments).code, policies) == (0, [os.SCHED_IDLE])
+    assert (run(*arguments).code, policies) == (0, [os.SCHED_IDLE])
 
 
 def test_journal_tail_follows_until_it_is_interrupted(day: Path) -> None:

@@ -284,6 +284,13 @@ class Lock:
         return None
 
     @classmethod
+    def has_writer(cls, paths: Paths) -> bool:
+        lock = cls.shared(paths)
+        if lock is not None:
+            lock.release()
+        return lock is None
+
+    @classmethod
     def reading(cls, paths: Paths) -> Self:
         """While it is held no segments are joined; it waits for the moment in which they are."""
         fd = os.open(paths.folder, os.O_RDONLY | os.O_CLOEXEC)
