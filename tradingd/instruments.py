@@ -10,6 +10,8 @@ from msgspec import Meta, Struct
 NS = 1_000_000_000
 DAY_S = 86_400
 DAY_NS = DAY_S * NS
+NEAR_NS = 4 * DAY_NS  # to a change of the clock: the day before and the session after, and offsets on top
+FOREVER_NS = 1 << 63
 
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -54,19 +56,33 @@ class Session(Struct, frozen=True, forbid_unknown_fields=True):
 
     def offset_s(self, ts_ns: int) -> int:
         """Seconds that local time is ahead of UTC at `ts_ns`; 0 before the first transition."""
-        index = bisect_right(self.utc_offsets, (ts_ns, DAY_S)) - 1  # no offset is as large as a day
-        return self.utc_offsets[index][1] if index >= 0 else 0
+        return self._offset(ts_ns)[0]
 
     def bounds(self, ts_ns: int) -> tuple[int, int]:
         """The session that last opened at or before `ts_ns`, on whatever weekday: (open_ns, close_ns)."""
-        local_s = ts_ns // NS + self.offset_s(ts_ns)
-        open_local_s = (local_s - self.open_s) // DAY_S * DAY_S + self.open_s
-        return self._utc_ns(open_local_s), self._utc_ns(open_local_s + self.length_s)
+        return self._newest(ts_ns)[:2]
 
     def is_open(self, ts_ns: int) -> bool:
-        open_ns, close_ns = self.bounds(ts_ns)
-        local_day = (open_ns // NS + self.offset_s(open_ns)) // DAY_S
+        _, close_ns, local_day = self._newest(ts_ns)
         return ts_ns < close_ns and (local_day + 3) % 7 in self.days  # 1970-01-01 was a Thursday
+
+    def _newest(self, ts_ns: int) -> tuple[int, int, int]:
+        """Bounds and local day of the session that last opened."""
+        offset_s, is_steady = self._offset(ts_ns)
+        open_s = self.open_s
+        open_local_s = (ts_ns // NS + offset_s - open_s) // DAY_S * DAY_S + open_s
+        close_local_s = open_local_s + self.length_s
+        if is_steady:
+            return (open_local_s - offset_s) * NS, (close_local_s - offset_s) * NS, open_local_s // DAY_S
+        open_ns = self._utc_ns(open_local_s)
+        return open_ns, self._utc_ns(close_local_s), (open_ns // NS + self.offset_s(open_ns)) // DAY_S
+
+    def _offset(self, ts_ns: int) -> tuple[int, bool]:
+        """(the offset, whether it holds for all that `_newest` looks at)."""
+        index = bisect_right(self.utc_offsets, (ts_ns, DAY_S))  # no offset is as large as a day
+        since_ns, offset_s = self.utc_offsets[index - 1] if index else (-FOREVER_NS, 0)
+        until_ns = self.utc_offsets[index][0] if index < len(self.utc_offsets) else FOREVER_NS
+        return offset_s, since_ns + NEAR_NS < ts_ns < until_ns - NEAR_NS
 
     def _utc_ns(self, local_s: int) -> int:
         guess_ns = (local_s - self.offset_s(local_s * NS)) * NS

@@ -38,6 +38,31 @@ def test_every_change_is_right_to_the_second(zone: str) -> None:
         assert true_offset_s(zone, from_ns // NS - 1) != offset_s
 
 
+SESSIONS = [("09:30", "16:00"), ("17:00", "17:00"), ("00:00", "00:00"), ("22:30", "02:15")]
+
+
+def bounds_of(session: Session, ts_s: int) -> tuple[int, int]:
+    """By the offset of each of the two moments alone."""
+    local_s = ts_s + session.offset_s(ts_s * NS)
+    opening_s = (local_s - session.open_s) // 86_400 * 86_400 + session.open_s
+    return utc_of(session, opening_s), utc_of(session, opening_s + session.length_s)
+
+
+def utc_of(session: Session, local_s: int) -> int:
+    guess_s = local_s - session.offset_s(local_s * NS)
+    return local_s - session.offset_s(guess_s * NS)
+
+
+@given(st.sampled_from(ZONES), st.sampled_from(SESSIONS), st.data())
+def test_bounds_are_right_near_a_change_of_the_clock_and_far_from_it(
+    zone: str, hours: tuple[str, str], data: st.DataObject
+) -> None:
+    session = Session(zone, *hours, utc_offsets=utc_offsets(zone))
+    change_s = data.draw(st.sampled_from([from_ns // NS for from_ns, _ in session.utc_offsets[1:]] or [0]))
+    ts_s = change_s + data.draw(st.integers(-8 * 86_400, 8 * 86_400))
+    assert session.bounds(ts_s * NS) == tuple(s * NS for s in bounds_of(session, ts_s))
+
+
 def test_utc_needs_no_offsets() -> None:
     assert utc_offsets("UTC") == ()
 

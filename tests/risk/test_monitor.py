@@ -1,7 +1,6 @@
 """Losses that halt, margin that liquidates."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import msgspec
 import pytest
@@ -18,7 +17,7 @@ UNITS = 1_000_000
 
 def later(context: RiskContext, mark: float, days: int = 0) -> RiskContext:
     context.market.last[0] = mark
-    return replace(context, now_ns=context.now_ns + days * DAY_NS)
+    return msgspec.structs.replace(context, known={}, now_ns=context.now_ns + days * DAY_NS)
 
 
 def test_equity_is_balance_and_open_profit(context: World) -> None:
@@ -85,7 +84,7 @@ def test_risk_state_survives_msgpack(context: World) -> None:
 def test_below_maintenance_everything_of_the_currency_is_closed(context: World, mark: float, liquidates: bool) -> None:
     # given 20 futures at 20.0, which need 5 % of 20 x 50 x mark, when the loss has eaten the 10,000
     world = context(position={0: 100, 1: 20, 2: 3}, marks=(100.0, mark, 50.0))
-    assert monitor.maintenance_required(world, "USD") == pytest.approx(50 * mark * UNITS)
+    assert world.maintenance("USD") == pytest.approx(50 * mark * UNITS)
     orders = monitor.liquidation_orders(world)
     if not liquidates:
         assert orders == []

@@ -9,8 +9,11 @@ from tradingd.audit.runs import Names
 from tradingd.audit.words import in_words
 from tradingd.commit import Commit
 from tradingd.core.state import State
-from tradingd.events import AnyBody, Event, Halted, OrderFilled, OrderRefused, PositionChanged
+from tradingd.events import Event, Halted, OrderFilled, OrderRefused, PositionChanged
 from tradingd.grid import money_text
+
+Noted = OrderFilled | PositionChanged | OrderRefused | Halted
+NOTED = (OrderFilled, PositionChanged, OrderRefused, Halted)
 
 
 class Traded(Struct):
@@ -80,11 +83,12 @@ class Tally:
         self.inputs += commit.last_seq - commit.first_seq + 1
         self.counts["Tick"] += sum(len(batch) for _, batch in commit.ticks)
         self.counts["Bar"] += len(commit.bars)
+        self.counts.update([type(event.body).__name__ for event in commit.events])
         for event in commit.events:
-            self.counts[type(event.body).__name__] += 1
-            self._note(event, event.body)
+            if isinstance(event.body, NOTED):
+                self._note(event, event.body)
 
-    def _note(self, event: Event, body: AnyBody) -> None:
+    def _note(self, event: Event, body: Noted) -> None:
         match body:
             case OrderFilled():
                 self._of(body.instrument).fills += 1

@@ -10,7 +10,7 @@ import numpy as np
 
 from tradingd.columns import TickBatch
 from tradingd.core.turn import Turn
-from tradingd.core.watch import note_peaks, recount, watch, watch_orders
+from tradingd.core.watch import note_peaks, recount, watch, watch_noted, watch_orders
 from tradingd.events import (
     AnyBody,
     CancelRequested,
@@ -80,8 +80,8 @@ def _take_back(turn: Turn, instrument: int) -> bool:
 def _go_on(turn: Turn) -> None:
     """Trades the decisions that waited for older orders to end; keeps everything closed after a flatten."""
     ledger = turn.state.ledger
-    for instrument in np.flatnonzero(turn.memory.instruments["waiting"]).tolist():
-        if not any(on_the_way(ledger, instrument)):
+    for instrument, waits in enumerate(turn.memory.instruments["waiting"].tolist()):
+        if waits and not any(on_the_way(ledger, instrument)):
             _trade(turn, ledger.decisions[instrument])
     if FLATTEN in ledger.halts:
         _close_all(turn, FLATTEN)
@@ -243,7 +243,14 @@ def on_time(turn: Turn) -> None:
 def on_tick(turn: Turn, batch: TickBatch, row: int) -> None:
     """The venue matches its orders against one row."""
     m = turn.memory
-    tick = Tick(*(getattr(batch, name).item(row) for name in Tick._fields))
+    tick = Tick(
+        kind=batch.kind.item(row),
+        flags=batch.flags.item(row),
+        price=batch.price.item(row),
+        size=batch.size.item(row),
+        ask_price=batch.ask_price.item(row),
+        ask_size=batch.ask_size.item(row),
+    )
     index = int(batch.instrument[row])
     if bodies := venue.on_tick(m.venue, m.terms, index, tick, m.market, turn.now_ns):
         _report(turn, bodies)
@@ -265,7 +272,7 @@ def _watch_losses(turn: Turn) -> None:
         monitor.roll(context)
     else:
         _stop_losses(turn, context)
-    watch(turn.state, context)
+    watch_noted(turn.state, context)
 
 
 def _stop_losses(turn: Turn, context: RiskContext) -> None:

@@ -10,8 +10,12 @@ from tradingd.simulation import venue
 
 def watch(state: State, context: RiskContext | None = None) -> None:
     """After anything that may have changed orders, positions or limits. `context`: one of after the last posting."""
-    context = context or state.risk_context()
     note_peaks(state)
+    watch_noted(state, context or state.risk_context())
+
+
+def watch_noted(state: State, context: RiskContext) -> None:
+    """After peaks were noted, and no scan since then."""
     for index in range(len(state.memory.instruments)):
         _watch_levels(state, index)
     _watch_time(state)
@@ -73,7 +77,7 @@ def _watch_accounts(state: State, context: RiskContext) -> None:
         marks = state.memory.risk.watermarks.get(account.currency)
         state.memory.watched[row] = (
             context.equity(account.currency),
-            monitor.maintenance_required(context, account.currency),
+            context.maintenance(account.currency),
             marks.peak if marks else math.nan,
             marks.day_start * (1.0 - daily_loss) if marks else math.nan,
             drawdown,

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from msgspec import Struct
 
@@ -29,9 +28,11 @@ class RiskState(Struct):
     watermarks: dict[str, Watermark] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class RiskContext:
-    """All that a rule may know, at core time `now_ns`. Made anew once something was posted or a price has moved."""
+class RiskContext(Struct, frozen=True):
+    """All that a rule may know, at core time `now_ns`. Made anew once something was posted or a price has moved.
+
+    `known` is what was asked for before: equity and maintenance by currency.
+    """
 
     now_ns: int
     instruments: Sequence[Instrument]
@@ -39,7 +40,7 @@ class RiskContext:
     settings: RiskSettings
     market: Market
     state: RiskState
-    _equities: dict[str, int] = field(default_factory=dict, init=False)
+    known: dict[tuple[str, str], int] = {}
 
     def limit(self, rule: str) -> float | None:
         """The limit of a rule: what an operator changed it to, or what the settings say."""
@@ -60,13 +61,25 @@ class RiskContext:
 
     def equity(self, currency: str) -> int:
         """Computed once: rules ask for it again and again."""
-        if currency not in self._equities:
-            self._equities[currency] = equity(self.ledger, self.instruments, self.market, currency)
-        return self._equities[currency]
+        key = ("equity", currency)
+        if key not in self.known:
+            self.known[key] = equity(self.ledger, self.instruments, self.market, currency)
+        return self.known[key]
 
     def floored_equity(self, currency: str) -> int:
         """What limits are fractions of: equity, or nothing where it is negative."""
         return max(self.equity(currency), 0)
+
+    def maintenance(self, currency: str) -> int:
+        """Maintenance margin of the positions in `currency`, in units, rounded up per position. Computed once."""
+        key = ("maintenance", currency)
+        if key not in self.known:
+            self.known[key] = sum(self._maintenance(index) for index in self.of_currency(currency))
+        return self.known[key]
+
+    def _maintenance(self, index: int) -> int:
+        exposure = exposure_units(self, index, self.ledger.lots(index))
+        return -int(-exposure * self.instruments[index].margin.maintenance_rate // 1)
 
     def of_currency(self, currency: str) -> Iterator[int]:
         """Indices of the instruments that are settled in `currency`."""

@@ -3,7 +3,7 @@
 from tradingd.events import Halted, OrderRequested, OrdType, Side, TimeInForce
 from tradingd.grid import grid_of
 from tradingd.instruments import DAY_NS
-from tradingd.risk.context import RiskContext, RiskState, Watermark, exposure_units, on_the_way
+from tradingd.risk.context import RiskContext, RiskState, Watermark, on_the_way
 
 LIQUIDATION = "liquidation"
 
@@ -11,8 +11,8 @@ LIQUIDATION = "liquidation"
 def next_roll_ns(state: RiskState, now_ns: int) -> int:
     """Core time at which the next UTC day starts: the one after the day that losses are counted in, which may have
     ended by now without that anybody has looked."""
-    days = (mark.day_ns for mark in state.watermarks.values())
-    return min(days, default=now_ns // DAY_NS * DAY_NS) + DAY_NS
+    days = [mark.day_ns for mark in state.watermarks.values()] or [now_ns // DAY_NS * DAY_NS]
+    return min(days) + DAY_NS
 
 
 def roll(context: RiskContext) -> None:
@@ -59,20 +59,12 @@ def breaches(context: RiskContext) -> list[Halted]:
     return halts
 
 
-def maintenance_required(context: RiskContext, currency: str) -> int:
-    """Maintenance margin of the positions in `currency`, in units, rounded up per position."""
-    return sum(
-        -int(-_exposure(context, index) * context.instruments[index].margin.maintenance_rate // 1)
-        for index in context.of_currency(currency)
-    )
-
-
 def liquidation_orders(context: RiskContext) -> list[OrderRequested]:
     """Orders that close every position of each currency whose equity is below its maintenance margin."""
     return [
         order
         for currency in context.ledger.accounts
-        if context.equity(currency) < maintenance_required(context, currency)
+        if context.equity(currency) < context.maintenance(currency)
         for index in context.of_currency(currency)
         for order in closing_orders(context, index, LIQUIDATION)
     ]
@@ -100,10 +92,6 @@ def closing_orders(context: RiskContext, instrument: int, reason: str) -> list[O
 
 def _closing_lots(context: RiskContext, instrument: int) -> int:
     return sum(order.leaves_lots for order in on_the_way(context.ledger, instrument) if order.request.reduce_only)
-
-
-def _exposure(context: RiskContext, instrument: int) -> int:
-    return exposure_units(context, instrument, context.ledger.lots(instrument))
 
 
 def _lost(before: int, now: int) -> float:

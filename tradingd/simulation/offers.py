@@ -1,7 +1,8 @@
 """What a tick or the book offers to our orders: a price and a number of lots."""
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tradingd.columns import TRADE
 from tradingd.instruments import PriceSource
@@ -10,8 +11,7 @@ from tradingd.kernels.posting import LOTS_LIMIT
 from tradingd.simulation.state import Taken, Terms, Tick, VenueState
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """price, capacity   what can be traded, and how many lots of it at most
     quote            price of the opposite quote, which a market order does not beat; NaN = unknown
     triggers         whether it wakes stops
