@@ -96,3 +96,10 @@ def test_the_tables_are_those_of_the_specification(two_segments: Path, number: i
         for (table,) in tables:
             columns = connection.execute(f"DESCRIBE {table}").fetchall()
             assert f"`{table}({', '.join(f'{name} {kind}' for name, kind, *_ in columns)})`" in text
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_storage_is_that_of_the_specification_whichever_duckdb_wrote_it(two_segments: Path, number: int) -> None:
+    with duckdb.connect(two_segments / "segments" / SEGMENTS[number], read_only=True) as connection:
+        (tags,) = connection.execute("SELECT tags FROM duckdb_databases() WHERE path IS NOT NULL").fetchall()
+    assert tags == ({"storage_version": "v1.0.0+"},)

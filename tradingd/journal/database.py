@@ -20,6 +20,7 @@ OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
+STORAGE = {"storage_compatibility_version": "v1.0.0"}  # of format 1, whichever version of DuckDB writes it
 NO_BAR = "SET enable_progress_bar = false"  # it would stand among what a command prints
 NEVER = "1TB"
 COMMITS_AT_ONCE = 50_000
@@ -62,9 +63,8 @@ def open_writable(path: Path, settings: JournalSettings) -> Connection:
     """The one connection that writes a segment. Checkpoints happen only when they are asked for, not at close either:
     what a failed commit left in memory must not reach the file, nor a refused journal lose its write-ahead log.
     """
-    connection = duckdb.connect(
-        path, config=OFFLINE | {"threads": settings.threads, "memory_limit": f"{settings.memory_mb}MB"}
-    )
+    limits = {"threads": settings.threads, "memory_limit": f"{settings.memory_mb}MB"}
+    connection = duckdb.connect(path, config=OFFLINE | STORAGE | limits)
     connection.execute(NO_BAR)
     connection.execute(f"SET wal_autocheckpoint = '{NEVER}'")
     connection.execute("PRAGMA disable_checkpoint_on_shutdown")

@@ -206,7 +206,7 @@ class _Verification:
         self._say(f"{path.name}: commit {self.report.end.commit_no}, seq {self.report.end.last_seq}")
 
     def _content(self, connection: Connection, number: int, name: str) -> Iterator[Fault]:
-        with ThreadPoolExecutor(1) as beside, closing(connection.cursor()) as cursor:
+        with closing(connection.cursor()) as cursor, ThreadPoolExecutor(1) as beside:  # which ends before it is closed
             absent = beside.submit(not_canonical, cursor, name)
             yield from self._chain(connection, number, name, absent)
 
