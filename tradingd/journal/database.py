@@ -63,8 +63,8 @@ def open_writable(path: Path, settings: JournalSettings) -> Connection:
     """The one connection that writes a segment. Checkpoints happen only when they are asked for, not at close either:
     what a failed commit left in memory must not reach the file, nor a refused journal lose its write-ahead log.
     """
-    limits = {"threads": settings.threads, "memory_limit": f"{settings.memory_mb}MB"}
-    connection = duckdb.connect(path, config=OFFLINE | STORAGE | limits)
+    limits: dict[str, int | str] = {"threads": settings.threads, "memory_limit": f"{settings.memory_mb}MB"}
+    connection = duckdb.connect(path, config={**OFFLINE, **STORAGE, **limits})
     connection.execute(NO_BAR)
     connection.execute(f"SET wal_autocheckpoint = '{NEVER}'")
     connection.execute("PRAGMA disable_checkpoint_on_shutdown")
