@@ -15,6 +15,7 @@ CODE_BY_ERROR = {
     "tradingd.api.client:RequestFailedError": NO,
     "tradingd.api.sockets:SocketPathError": OUTSIDE,
     "tradingd.audit.errors:AuditError": USAGE,
+    "tradingd.backtesting.errors:BacktestError": USAGE,
     "tradingd.catalogue.errors:CatalogueError": USAGE,
     "tradingd.catalogue.errors:DataDamagedError": OUTSIDE,
     "tradingd.catalogue.errors:DataRefusedError": NO,

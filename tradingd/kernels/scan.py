@@ -378,11 +378,17 @@ def settle(slot: Records, bar: Records, s: Records, steps: I64, wish: Records, t
     if slot.python == 0:
         call_step(rows[0, 0], rows[0, 1], at, rows[0, 2], address_of(wish.own))
         rows = rows[1:]
+    return weigh(slot, at, s, rows, wish, told)
+
+
+@kernel
+def weigh(slot: Records, bar: int, s: Records, exits: I64, wish: Records, told: Records) -> bool:
+    """What comes after the strategy's own step; `bar` is an address."""
     is_warm = slot.warmup == 0
     if not is_warm:
         slot.warmup -= 1
         unwish(wish.own)
-    lawful = apply_exits(rows, at, wish)
+    lawful = apply_exits(exits, bar, wish)
     f = wish.final
     f.stop = on_tick(f.stop, s)
     f.take_profit = on_tick(f.take_profit, s)

@@ -2,6 +2,7 @@
 
 from tradingd.events import Decision, OrderRequested, OrdType, Side, TimeInForce
 from tradingd.grid import grid_of
+from tradingd.kernels.sizing import wanted_lots
 from tradingd.risk.context import RiskContext, exposure_units, on_the_way, worst_lots
 
 
@@ -12,15 +13,27 @@ def target_lots(context: RiskContext, decision: Decision, allocation: float = 1.
     the size that loses that part of the equity at the stop. Else the size whose notional is equity x allocation x
     |target|. Capped by max_leverage and by the initial margin that other instruments leave free. 0 at a price of 0.
     """
-    price = abs(decision.price)
-    stake = _equity(context, decision.instrument) * allocation * abs(decision.target)
-    at_risk = _price_at_risk(context, decision)
-    wanted = stake * (context.settings.risk_per_trade or 0.0) / at_risk if at_risk else stake / price if price else 0.0
-    dearest = max(price, abs(context.mark(decision.instrument)))  # the gate will look at the mark
-    quantity = min(wanted, _affordable(context, decision.instrument) / dearest if dearest else 0.0)
-    instrument = context.instruments[decision.instrument]
-    lots = grid_of(instrument.lot_size).floor(quantity / instrument.multiplier)
-    return lots if decision.target > 0 else -lots
+    instrument, settings = context.instruments[decision.instrument], context.settings
+    gross, margin = _elsewhere(context, decision.instrument)
+    lots = grid_of(instrument.lot_size)
+    return int(
+        wanted_lots(
+            context.equity(instrument.currency),
+            context.ledger.accounts[instrument.currency].units_per_one,
+            allocation * decision.target,
+            decision.price,
+            _price_at_risk(context, decision),
+            context.mark(decision.instrument),
+            settings.risk_per_trade or 0.0,
+            settings.max_leverage,
+            gross,
+            margin,
+            instrument.margin.initial_rate,
+            instrument.multiplier,
+            float(lots.numerator),
+            float(lots.denominator),
+        )
+    )
 
 
 def order_for(context: RiskContext, decision: Decision, allocation: float = 1.0) -> OrderRequested | None:
@@ -53,12 +66,6 @@ def order_for(context: RiskContext, decision: Decision, allocation: float = 1.0)
     )
 
 
-def _equity(context: RiskContext, instrument: int) -> float:
-    """Equity of the instrument's currency in whole money; nothing where it is negative."""
-    currency = context.instruments[instrument].currency
-    return context.floored_equity(currency) / context.ledger.accounts[currency].units_per_one
-
-
 def _price_at_risk(context: RiskContext, decision: Decision) -> float:
     """What one unit loses at the stop; 0 where the size does not depend on it."""
     if decision.stop is None or context.settings.risk_per_trade is None:
@@ -66,10 +73,9 @@ def _price_at_risk(context: RiskContext, decision: Decision) -> float:
     return abs(decision.price - decision.stop)
 
 
-def _affordable(context: RiskContext, instrument: int) -> float:
-    """Notional that leverage and free initial margin allow in this instrument, in whole money."""
+def _elsewhere(context: RiskContext, instrument: int) -> tuple[float, float]:
+    """Exposure and initial margin of the account's other instruments at their worst, in whole money."""
     traded = context.instruments[instrument]
-    equity = _equity(context, instrument)
     gross = margin = 0.0
     for index in context.of_currency(traded.currency):
         if index != instrument:
@@ -77,8 +83,7 @@ def _affordable(context: RiskContext, instrument: int) -> float:
             exposure = units / context.ledger.accounts[traded.currency].units_per_one
             gross += exposure
             margin += exposure * context.instruments[index].margin.initial_rate
-    by_leverage = context.settings.max_leverage * equity - gross
-    return max(min(by_leverage, (equity - margin) / traded.margin.initial_rate), 0.0)
+    return gross, margin
 
 
 def _on_the_way(context: RiskContext, instrument: int) -> int:

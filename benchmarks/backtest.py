@@ -1,0 +1,122 @@
+"""W1: an SMA cross (10/50), all in, a commission of 0.001 %, a million one-minute bars, one core.
+
+    python -m benchmarks.backtest [BARS] [PYTHON SCRIPT]
+
+PYTHON SCRIPT: an environment and a script of a peer that prints one line for as many bars; run before and after ours.
+The commission is smaller than the 0.1 % that peers are timed with, because money here is whole units: of 0.2 % a round
+trip nothing would be left of it after 13,700.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from benchmarks.harness import machine, median_s
+from tradingd.backtesting.bars import Bars
+from tradingd.backtesting.engine import execute, signals_of, trade
+from tradingd.backtesting.run import backtest
+from tradingd.backtesting.settings import BacktestSettings, settings_of
+
+BARS = 1_000_000
+REPEATS = 9
+AGAIN = 100
+COLD = "import sys; sys.argv[0] = 'trade'; from tradingd_cli.trade import main; main()"
+INSTRUMENT = {"tick_size": 0.01, "lot_size": 0.000001, "fees": {"taker_rate": 0.00001}}
+SETTINGS = {
+    "kind": "sma_cross",
+    "strategy": {"fast": 10, "slow": 50, "long_only": True},
+    "instrument": {"id": "SIM:W1", "asset_class": "spot", "currency": "USD", **INSTRUMENT},
+    "account": {"currency": "USD", "balance": "1000000"},
+}
+
+
+def market(rows: int) -> pl.DataFrame:
+    """A geometric random walk; each bar opens where the one before closed."""
+    rng = np.random.default_rng(7)
+    close = np.round(30_000 * np.exp(np.cumsum(rng.standard_normal(rows) * 5e-4)), 2)
+    opened = np.concatenate([[30_000.0], close[:-1]])
+    times = 1_704_067_200_000_000_000 + 60_000_000_000 * np.arange(rows, dtype=np.int64)
+    up, down = (1 + side * np.abs(rng.standard_normal(rows)) * 2e-4 for side in (1, -1))
+    return pl.DataFrame(
+        {
+            "ts_open_ns": times,
+            "ts_close_ns": times + 60_000_000_000,
+            "open": opened,
+            "high": np.round(np.maximum(opened, close) * up, 2),
+            "low": np.round(np.minimum(opened, close) * down, 2),
+            "close": close,
+            "volume": np.ones(rows),
+        }
+    )
+
+
+def rate(name: str, rows: int, seconds: float) -> None:
+    print(f"{name}: {seconds * 1e3:.1f} ms, {rows / seconds / 1e6:.1f} M bars/s")
+
+
+def parts(settings: BacktestSettings, bars: Bars) -> None:
+    signals = signals_of(settings, bars, Path())
+    rows = len(bars)
+    rate("the strategy alone", rows, median_s(lambda: signals_of(settings, bars, Path()), REPEATS))
+    rate("the trades of its signals", rows, median_s(lambda: trade(settings, bars, signals), REPEATS))
+    rate("both: signals, fees, equity, round trips", rows, median_s(lambda: execute(settings, bars, Path()), REPEATS))
+
+
+def whole(frame: pl.DataFrame) -> None:
+    """With what a notebook does: columns checked, figures, the frame of trades."""
+
+    def run() -> int:
+        result = backtest("sma_cross", frame, SETTINGS["strategy"], instrument=INSTRUMENT, balance="1000000")
+        return len(result.trades) + result.metrics.closed_trades
+
+    rate("backtest() with figures and the frame of trades", len(frame), median_s(run, REPEATS))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(AGAIN):
+        run()
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    size = frame.estimated_size() / 1e6
+    print(f"{AGAIN} of them more: the largest size of the process grew by {grown:.0f} MiB; the bars are {size:.0f} MB")
+
+
+def cold(frame: pl.DataFrame, folder: Path) -> None:
+    path = folder / "bars.parquet"
+    frame.write_parquet(path)
+    command = [sys.executable, "-c", COLD, "backtest", "-s", "sma_cross", "-d", path, "--balance", "1000000"]
+    for name, value in (("lot_size", "0.000001"), ("fees.taker_rate", "0.00001")):
+        command += ["--set", f"instrument.{name}={value}"]
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        times.append(time.perf_counter() - start)
+    print(f"trade backtest, a process of its own, from a Parquet file: {np.median(times):.2f} s")
+
+
+def peer(command: list[str], rows: int) -> None:
+    if command:
+        done = subprocess.run([*command, str(rows)], check=True, capture_output=True, text=True)
+        print(done.stdout.strip())
+
+
+def main() -> None:
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else BARS
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    frame, settings = market(rows), settings_of(SETTINGS)
+    print(f"{machine()}, one of them; {rows:,} bars")
+    peer(sys.argv[2:], rows)
+    parts(settings, Bars.of(frame))
+    peer(sys.argv[2:], rows)
+    whole(frame)
+    with tempfile.TemporaryDirectory() as folder:
+        cold(frame, Path(folder))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Bars are checked once; what can not be traded on is said in one line."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tradingd.backtesting.bars import Bars, read_bars
+from tradingd.backtesting.errors import BacktestError
+
+
+def frame(rows: int = 3, **columns: object) -> pl.DataFrame:
+    opens = np.arange(rows, dtype=np.int64) * 60
+    made: dict[str, object] = {"ts_open_ns": opens, "ts_close_ns": opens + 60}
+    made |= {"open": [10.0] * rows, "high": [11.0] * rows, "low": [9.0] * rows, "close": [10.5] * rows}
+    return pl.DataFrame(made | columns)
+
+
+def test_a_volume_that_is_not_there_is_0() -> None:
+    assert Bars.of(frame()).volume.tolist() == [0.0, 0.0, 0.0]
+    assert Bars.of(frame(volume=[1.0, None, 3.0])).volume.tolist() == [1.0, 0.0, 3.0]
+
+
+def test_times_may_be_datetimes() -> None:
+    times = pl.from_epoch(pl.col("ts_open_ns", "ts_close_ns"), "s")  # microseconds
+    assert Bars.of(frame().with_columns(times)).ts_open_ns.tolist() == [0, 60 * 10**9, 120 * 10**9]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"close": [1.0, None, 1.0]}, "row 1 has no close"),
+        ({"close": [1.0, 2.0, float("nan")]}, "row 2 has no close"),
+        ({"low": [9.0, 12.0, 9.0]}, "row 1 has a high below the low"),
+        ({"ts_open_ns": [0, 30, 120]}, "row 1 has a bar that opens before the one before it has closed"),
+        ({"ts_close_ns": [60, 60, 180]}, "row 1 has a bar that closes before it opens"),
+        ({"open": ["1", "2", "3"]}, "column open holds String"),
+    ],
+)
+def test_bars_that_can_not_be(changed: dict[str, object], said: str) -> None:
+    with pytest.raises(BacktestError, match=said):
+        Bars.of(frame(**changed))
+
+
+def test_no_bars_and_no_column() -> None:
+    with pytest.raises(BacktestError, match="the frame has no bars"):
+        Bars.of(frame(rows=0))
+    with pytest.raises(BacktestError, match="has no column high; it has ts_open_ns"):
+        Bars.of(frame().drop("high"))
+
+
+@pytest.mark.parametrize(
+    ("close", "size"), [(10.0, 1.0), (10.5, 0.1), (10.25, 0.01), (1.23456, 1e-5), (1 / 3 + 9, 1e-8)]
+)
+def test_the_tick_size_of_prices(close: float, size: float) -> None:
+    assert Bars.of(frame(close=[10.0, close, 10.0])).tick_size() == size
+
+
+def test_a_digest_is_of_every_column() -> None:
+    same, other = Bars.of(frame()).digest(), Bars.of(frame(volume=[0.0, 0.0, 1.0])).digest()
+    assert same == Bars.of(frame(volume=[0.0, 0.0, 0.0])).digest() != other
+
+
+def test_files(tmp_path: Path) -> None:
+    frame().write_parquet(tmp_path / "bars.parquet")
+    frame().write_csv(tmp_path / "bars.csv")
+    assert read_bars(tmp_path / "bars.parquet").digest() == read_bars(tmp_path / "bars.csv").digest()
+    (tmp_path / "cut.parquet").write_bytes((tmp_path / "bars.parquet").read_bytes()[:-10])
+    (tmp_path / "empty.csv").touch()
+    for name, said in (
+        ("cut.parquet", "can not be read"),
+        ("empty.csv", "can not be read"),
+        ("none.csv", "is no file"),
+    ):
+        with pytest.raises(BacktestError, match=f"{name} {said}"):
+            read_bars(tmp_path / name)

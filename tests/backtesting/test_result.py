@@ -1,0 +1,129 @@
+"""A backtest from bars to frames, figures and pictures."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tradingd import backtest
+from tradingd.backtesting.result import Result
+from tradingd.config.problems import ConfigError
+from tradingd.strategies.contract import StrategyError
+
+MINUTE = 60_000_000_000
+
+
+def waves(rows: int = 2000) -> pl.DataFrame:
+    """A market that goes up and down; prices of two decimals."""
+    rng = np.random.default_rng(5)
+    close = np.round(100 + 10 * np.sin(np.arange(rows) / 40) + np.cumsum(rng.normal(0, 0.05, rows)), 2)
+    opened = np.concatenate([[100.0], close[:-1]])
+    times = np.arange(rows, dtype=np.int64) * MINUTE
+    return pl.DataFrame(
+        {
+            "ts_open_ns": times,
+            "ts_close_ns": times + MINUTE,
+            "open": opened,
+            "high": np.round(np.maximum(opened, close) + 0.05, 2),
+            "low": np.round(np.minimum(opened, close) - 0.05, 2),
+            "close": close,
+            "volume": np.ones(rows),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def crossed() -> Result:
+    fees = {"taker_rate": 0.0002}
+    return backtest("sma_cross", waves(), {"fast": 5, "slow": 30}, instrument={"lot_size": 0.01, "fees": fees})
+
+
+def test_money_is_where_it_went(crossed: Result) -> None:
+    trades, equity = crossed.trades, crossed.equity
+    assert len(trades) > 10
+    assert equity["equity"][-1] - 100_000 == pytest.approx(trades["profit"].sum(), abs=1e-6)
+    assert crossed.metrics.fees == pytest.approx(crossed.fills["fee"].sum())
+    assert crossed.metrics.closed_trades == trades["exit_ts_ns"].is_not_null().sum()
+
+
+def test_a_trade_that_is_open_has_no_end_and_the_profit_of_the_last_mark(crossed: Result) -> None:
+    last = crossed.trades.row(-1, named=True)
+    assert (last["exit_ts_ns"], last["exit_price"], last["reason"]) == (None, None, None)
+    sign = 1 if last["side"] == "long" else -1
+    moved = (crossed.bars.close[-1] - last["entry_price"]) * last["quantity"] * sign
+    assert last["profit"] == pytest.approx(moved - last["fees"], abs=1e-5)
+
+
+def test_excursions_surround_the_outcome(crossed: Result) -> None:
+    closed = crossed.trades.drop_nulls("exit_price")
+    sign = np.where(closed["side"] == "long", 1.0, -1.0)
+    moved = sign * (closed["exit_price"] / closed["entry_price"] - 1).to_numpy()
+    assert (closed["mae"].to_numpy() <= moved + 1e-12).all()
+    assert (moved <= closed["mfe"].to_numpy() + 1e-12).all()
+
+
+def test_positions_are_those_of_the_fills(crossed: Result) -> None:
+    ends = crossed.fills.group_by("bar", maintain_order=True).agg(pl.col("quantity").sum())
+    position = np.zeros(len(crossed.bars))
+    position[ends["bar"].to_numpy()] = ends["quantity"].to_numpy()
+    np.testing.assert_allclose(np.cumsum(position), crossed.equity["position"].to_numpy(), atol=1e-9)
+
+
+def test_nothing_is_known_before_it_happens() -> None:
+    """The same bars and then others: what was traded before stays."""
+    frame = waves()
+    whole = backtest("mean_reversion", frame, exits=[{"kind": "trailing_atr"}]).fills
+    for rows in (300, 777, 1500):
+        part = backtest("mean_reversion", frame.head(rows), exits=[{"kind": "trailing_atr"}]).fills
+        assert part.equals(whole.filter(pl.col("bar") < rows))
+
+
+def test_the_same_again_and_what_makes_it_another(crossed: Result) -> None:
+    again = backtest("sma_cross", waves(), {"fast": 5, "slow": 30}, sets=["instrument.lot_size=0.01"])
+    assert (again.code, again.data) == (crossed.code, crossed.data)
+    assert again.metrics != crossed.metrics  # no fees
+    assert backtest("sma_cross", waves(1999), {"fast": 5, "slow": 30}).data != crossed.data
+
+
+def test_what_programs_read(crossed: Result) -> None:
+    found = json.loads(json.dumps(crossed.to_dict()))
+    keys = ["strategy", "instrument", "from_ns", "to_ns", "metrics", "settings", "code_digest", "data_digest"]
+    assert list(found) == keys
+    assert found["settings"]["instrument"]["tick_size"] == 0.01
+    assert found["metrics"]["closed_trades"] == crossed.metrics.closed_trades
+
+
+def test_a_notebook_sees_a_picture_and_figures(crossed: Result) -> None:
+    shown = crossed._repr_html_()
+    assert shown.startswith("<svg") and "<table>" in shown and "sharpe" in shown
+    assert crossed.plot()._repr_html_() == str(crossed.plot())
+    assert "http" not in shown
+
+
+@pytest.mark.parametrize(
+    ("params", "balance", "rows", "said"),
+    [
+        ({"fast": 500, "slow": 5000}, "100000", 2000, "needs 5,000 bars before it decides; 2,000 are there"),
+        ({}, "10", 2000, "less than one lot of 1 at"),
+        ({"long_only": True}, "100000", 51, "never wanted a position in 51 bars"),
+    ],
+)
+def test_no_trade_is_explained(params: dict[str, int], balance: str, rows: int, said: str) -> None:
+    frame = waves(rows)
+    if rows == 51:
+        frame = frame.with_columns((200 - pl.col(name)).alias(name) for name in ("open", "close"))
+        frame = frame.with_columns(high=pl.max_horizontal("open", "close"), low=pl.min_horizontal("open", "close"))
+    result = backtest("sma_cross", frame, params, balance=balance)
+    assert said in (result.why_no_trades() or "")
+    assert result.trades.is_empty() and result.metrics.closed_trades == 0
+
+
+def test_what_is_wrong_is_said(crossed: Result) -> None:
+    assert crossed.why_no_trades() is None
+    with pytest.raises(ConfigError, match=r"instrument.tick: unknown key, did you mean \"tick_size\"\?"):
+        backtest("sma_cross", waves(), instrument={"tick": 1})
+    with pytest.raises(ConfigError, match=r"account.currency: is USD; the instrument's is EUR"):
+        backtest("sma_cross", waves(), sets=['instrument.currency="EUR"'])
+    with pytest.raises(StrategyError, match="has no parameter 'fasst'"):
+        backtest("sma_cross", waves(), {"fasst": 1})

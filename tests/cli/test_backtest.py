@@ -1,0 +1,62 @@
+"""trade backtest, as a shell runs it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def bars(tmp_path: Path) -> Path:
+    rows = 400
+    close = np.round(100 + 5 * np.sin(np.arange(rows) / 15), 2)
+    opened = np.concatenate([[100.0], close[:-1]])
+    times = np.arange(rows, dtype=np.int64) * 86_400_000_000_000
+    high, low = np.maximum(opened, close), np.minimum(opened, close)
+    columns = {"ts_open_ns": times, "ts_close_ns": times + 1, "open": opened, "high": high, "low": low, "close": close}
+    path = tmp_path / "wave.parquet"
+    pl.DataFrame(columns).write_parquet(path)
+    return path
+
+
+def test_a_summary(bars: Path, run: Run) -> None:
+    ran = run("trade", "backtest", "--strategy", "sma_cross", "--data", bars, "--set", "strategy.fast=5")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("sma_cross fast=5 on DATA:wave: 400 bars, 1970-01-01 to ")
+    for part in ("return ", "Sharpe ", "max drawdown ", "trades "):
+        assert part in ran.out
+
+
+def test_an_object_and_the_trades_in_a_file(bars: Path, run: Run, tmp_path: Path) -> None:
+    ran = run("trade", "backtest", "-s", "sma_cross", "-d", bars, "--json", "--trades", tmp_path / "trades.parquet")
+    found = json.loads(ran.out)
+    assert (ran.code, found["strategy"], found["instrument"]) == (0, "sma_cross", "DATA:wave")
+    trades = pl.read_parquet(tmp_path / "trades.parquet")
+    assert len(trades) == found["metrics"]["closed_trades"] + found["metrics"]["open_trades"] > 2
+
+
+def test_the_catalogue_says_the_instrument(bars: Path, run: Run) -> None:
+    bars.with_suffix(".json").write_text('{"instrument": "US:WAVE"}')
+    assert " on US:WAVE: " in run("trade", "backtest", "-s", "sma_cross", "-d", bars).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--set", "strategy.slow=4000"), 1, "no trades: sma_cross needs 4,000 bars before it decides; 400 are there"),
+        (("--set", "strategy.fasst=3"), 2, "error: strategy sma_cross has no parameter 'fasst'"),
+        (("--set", "instrument.lots=1"), 2, "error: instrument.lots: unknown key"),
+        (("--balance", "much"), 2, "error: account.balance: expected string"),
+        (("--data", "none.parquet"), 2, "error: none.parquet is no file"),
+    ],
+)
+def test_what_is_wrong_is_one_line(bars: Path, run: Run, arguments: tuple[str, str], code: int, said: str) -> None:
+    ran = run("trade", "backtest", "-s", "sma_cross", "--data", bars, *arguments)
+    assert (ran.code, len(ran.err.splitlines())) == (code, 1)
+    assert ran.err.startswith(said)

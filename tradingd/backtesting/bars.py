@@ -1,0 +1,106 @@
+"""Bars as a backtest takes them: columns of one instrument, checked once."""
+
+import hashlib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+
+from tradingd.backtesting.errors import BacktestError
+from tradingd.columns import F64, I64
+
+TIMES = ("ts_open_ns", "ts_close_ns")
+PRICES = ("open", "high", "low", "close")
+DECIMALS_MAX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """ts_open_ns, ts_close_ns   UTC; a bar is known at its close
+    open, high, low, close    finite
+    volume                    0 where none is known
+    """
+
+    ts_open_ns: I64
+    ts_close_ns: I64
+    open: F64
+    high: F64
+    low: F64
+    close: F64
+    volume: F64
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame, where: str = "the frame") -> Self:
+        """Raises BacktestError: no rows, a column that is missing, times that do not rise, prices that can not be."""
+        if missing := [name for name in (*TIMES, *PRICES) if name not in frame.columns]:
+            raise BacktestError(f"{where} has no column {', '.join(missing)}; it has {', '.join(frame.columns)}")
+        if frame.is_empty():
+            raise BacktestError(f"{where} has no bars")
+        if "volume" not in frame.columns:
+            frame = frame.with_columns(volume=pl.lit(0.0))
+        frame = frame.with_columns(pl.col("volume").fill_null(0.0))
+        kinds = dict.fromkeys(TIMES, pl.Int64) | dict.fromkeys((*PRICES, "volume"), pl.Float64)
+        bars = cls(*[_column(frame, name, kind, where).to_numpy() for name, kind in kinds.items()])
+        bars._check(where)
+        return bars
+
+    def __len__(self) -> int:
+        return len(self.close)
+
+    def _check(self, where: str) -> None:
+        opened, closed = self.ts_open_ns, self.ts_close_ns
+        _refuse(opened >= closed, where, "a bar that closes before it opens")
+        _refuse(
+            np.append(False, opened[1:] < closed[:-1]), where, "a bar that opens before the one before it has closed"
+        )
+        for name in PRICES:
+            _refuse(~np.isfinite(getattr(self, name)), where, f"no {name}")
+        _refuse(self.high < self.low, where, "a high below the low")
+
+    def digest(self) -> str:
+        """Of all columns; what a report names."""
+        digest = hashlib.blake2b(digest_size=16)
+        for column in fields(self):
+            digest.update(np.ascontiguousarray(getattr(self, column.name)).tobytes())
+        return digest.hexdigest()
+
+    def tick_size(self) -> float:
+        """The coarsest power of ten that all prices are multiples of; 1e-8 where there is none."""
+        prices = np.concatenate([getattr(self, name) for name in PRICES])
+        for decimals in range(DECIMALS_MAX):
+            if np.array_equal(np.round(prices, decimals), prices):
+                return float(f"1e-{decimals}")
+        return float(f"1e-{DECIMALS_MAX}")
+
+
+def read_bars(path: Path) -> Bars:
+    """Parquet or CSV with the columns of a catalogue. Raises BacktestError, OSError."""
+    if not path.is_file():
+        raise BacktestError(f"{path} is no file; give bars as Parquet or CSV: `trade data import` makes such files")
+    read = pl.read_csv if path.suffix == ".csv" else pl.read_parquet
+    try:
+        frame = read(path)
+    except pl.exceptions.PolarsError as error:
+        raise BacktestError(
+            f"{path} can not be read as {path.suffix[1:] or 'Parquet'}: {str(error).splitlines()[0]}"
+        ) from error
+    return Bars.of(frame, str(path))
+
+
+def _column(frame: pl.DataFrame, name: str, kind: Any, where: str) -> pl.Series:
+    column = frame[name]
+    if column.dtype == pl.Datetime:
+        column = column.dt.epoch("ns")
+    if not column.dtype.is_numeric():
+        raise BacktestError(f"{where}: column {name} holds {column.dtype}, not numbers")
+    if column.null_count():
+        row = int(column.is_null().arg_max() or 0)
+        raise BacktestError(f"{where}: row {row} has no {name}; a gap is a row that is not there")
+    return column.cast(kind)
+
+
+def _refuse(wrong: Any, where: str, what: str) -> None:
+    if wrong.any():
+        raise BacktestError(f"{where}: row {int(wrong.argmax())} has {what}; `trade data check` finds all of them")

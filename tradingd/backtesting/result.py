@@ -1,0 +1,186 @@
+"""What a backtest came to: frames for notebooks, figures, one object for programs."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from tradingd.backtesting.bars import Bars
+from tradingd.backtesting.engine import Executed
+from tradingd.backtesting.metrics import Metrics, metrics_of
+from tradingd.backtesting.picture import Picture, figures_table, picture
+from tradingd.backtesting.settings import BacktestSettings
+from tradingd.core.memory import Library
+from tradingd.grid import grid_of
+from tradingd.kernels.trips import STILL_OPEN
+from tradingd.rerun import code_digest
+
+PHASES = ("open", "intrabar", "close")
+REASONS = ("decision", "stop_loss", "take_profit", "liquidation")
+
+
+@dataclass(frozen=True, repr=False)
+class Result:
+    """A backtest that was run. The same settings, `code` and `data`, which are digests, give the same result."""
+
+    settings: BacktestSettings
+    library: Library
+    bars: Bars
+    executed: Executed
+
+    @cached_property
+    def code(self) -> str:
+        return code_digest(self.library)
+
+    @cached_property
+    def data(self) -> str:
+        return self.bars.digest()
+
+    @cached_property
+    def equity(self) -> pl.DataFrame:
+        """A row per bar, at its close: ts, equity in money, position in units, exposure as a fraction of equity."""
+        position = self._quantity(self.executed.lots)
+        return pl.DataFrame(
+            {
+                "ts": pl.Series(self.bars.ts_close_ns).cast(pl.Datetime("ns", "UTC")),
+                "equity": self.executed.equity,
+                "position": position,
+                "exposure": self._exposure(position),
+            }
+        )
+
+    @cached_property
+    def fills(self) -> pl.DataFrame:
+        """A row per fill; money in the account's currency. `ts` is the bar's open, or its close within the bar."""
+        f, units = self.executed.fills, self.settings.account.units_per_one
+        ts = np.where(f["phase"] == 0, self.bars.ts_open_ns[f["bar"]], self.bars.ts_close_ns[f["bar"]])
+        return pl.DataFrame(
+            {
+                "ts": pl.Series(ts, dtype=pl.Int64).cast(pl.Datetime("ns", "UTC")),
+                "bar": f["bar"],
+                "quantity": self._quantity(f["lots"]),
+                "price": f["price"],
+                "fee": f["fee"] / units,
+                "realized": f["realized"] / units,
+                "balance": f["balance"] / units,
+                "phase": _named(PHASES, f["phase"]),
+                "reason": _named(REASONS, f["reason"]),
+            }
+        )
+
+    @cached_property
+    def trades(self) -> pl.DataFrame:
+        """A row per round trip, flat to flat. One that is still open has no end, and the profit of the last mark."""
+        t, units = self.executed.trips, self.settings.account.units_per_one
+        is_open = t["exit_bar"] == STILL_OPEN
+        quantity = self._quantity(t["lots"])
+        profit = (t["realized"] - t["fees"]) / units + np.where(is_open, self._open_profit(), 0.0)
+        notional = np.abs(t["entry_price"]) * quantity * self.settings.instrument.multiplier
+        exits = np.where(is_open, 0, t["exit_bar"])
+        behind, ahead = _extremes(t)
+        frame = pl.DataFrame(
+            {
+                "side": _named(("short", "flat", "long"), t["side"] + 1),
+                "entry_ts_ns": self.bars.ts_open_ns[t["entry_bar"]],
+                "entry_price": t["entry_price"],
+                "exit_ts_ns": self.bars.ts_close_ns[exits],
+                "exit_price": t["exit_price"],
+                "quantity": quantity,
+                "profit": profit,
+                "fees": t["fees"] / units,
+                "return": profit / notional,
+                "bars": np.where(is_open, len(self.bars), exits) - t["entry_bar"],
+                "mae": behind,
+                "mfe": ahead,
+                "reason": _named(REASONS, t["reason"]),
+            }
+        )
+        ended = ("exit_ts_ns", "exit_price", "reason")
+        return frame.with_columns(pl.when(pl.Series(~is_open)).then(pl.col(name)).alias(name) for name in ended)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        fills = self.fills
+        notional = float((fills["quantity"] * fills["price"]).abs().sum()) * self.settings.instrument.multiplier
+        return metrics_of(
+            self.bars.ts_close_ns,
+            self.executed.equity,
+            self.equity["exposure"].to_numpy(),
+            self.trades,
+            turnover=notional,
+            fees=float(fills["fee"].sum()),
+            initial=self.executed.balance_units / self.settings.account.units_per_one,
+        )
+
+    def why_no_trades(self) -> str | None:
+        """In words; None where there are trades."""
+        if len(self.executed.fills):
+            return None
+        warmup = self.library[self.settings.kind].instantiate(self.settings.strategy).warmup_bars
+        if len(self.bars) < warmup:
+            needs = f"{self.settings.kind} needs {warmup:,} bars before it decides"
+            return f"no trades: {needs}; {len(self.bars):,} are there"
+        if not np.any(self.executed.signals["target"]):
+            return f"no trades: {self.settings.kind} never wanted a position in {len(self.bars):,} bars"
+        instrument, account = self.settings.instrument, self.settings.account
+        lot = f"one lot of {instrument.lot_size:g} at {self.bars.close[-1]:g}"
+        has = f"{account.balance} {account.currency}"
+        wanted = f"what {self.settings.kind} wanted was less than {lot} (equity is {has})"
+        return f"no trades: {wanted}, or came at the last close"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Stable keys: what `trade backtest --json` prints."""
+        return {
+            "strategy": self.settings.kind,
+            "instrument": self.settings.instrument.id,
+            "from_ns": int(self.bars.ts_open_ns[0]),
+            "to_ns": int(self.bars.ts_close_ns[-1]),
+            "metrics": msgspec.to_builtins(self.metrics),
+            "settings": msgspec.to_builtins(self.settings),
+            "code_digest": self.code,
+            "data_digest": self.data,
+        }
+
+    def __repr__(self) -> str:
+        trades, gained = self.metrics.closed_trades, self.metrics.total_return
+        said = "" if gained is None else f", return {gained:.2%}"
+        return (
+            f"<{self.settings.kind} on {self.settings.instrument.id}: {len(self.bars):,} bars, {trades:,} trades{said}>"
+        )
+
+    def plot(self) -> Picture:
+        """Equity and what it is below its peak, as SVG."""
+        return picture(self.bars.ts_close_ns, self.executed.equity)
+
+    def _repr_html_(self) -> str:
+        return self.plot() + figures_table(self.metrics)
+
+    def _quantity(self, lots: Any) -> Any:
+        grid = grid_of(self.settings.instrument.lot_size)
+        return lots * float(grid.numerator) / float(grid.denominator)
+
+    def _exposure(self, position: Any) -> Any:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            exposure = position * self.bars.close * self.settings.instrument.multiplier / self.executed.equity
+        return np.where(position == 0.0, 0.0, exposure)
+
+    def _open_profit(self) -> float:
+        """What the last mark adds to what was realized: equity less balance."""
+        fills, units = self.executed.fills, self.settings.account.units_per_one
+        return float(self.executed.equity[-1] - fills["balance"][-1] / units) if len(fills) else 0.0
+
+
+def _named(names: tuple[str, ...], indices: Any) -> pl.Series:
+    return pl.Series(np.array(names)[indices], dtype=pl.String)
+
+
+def _extremes(trips: Any) -> tuple[Any, Any]:
+    """How far it was behind (at most 0) and ahead (at least 0), as fractions of the entry's price."""
+    entry = trips["entry_price"]
+    low, high = (trips["lowest"] - entry) / np.abs(entry), (trips["highest"] - entry) / np.abs(entry)
+    is_long = trips["side"] > 0
+    behind, ahead = np.where(is_long, low, -high), np.where(is_long, high, -low)
+    return np.minimum(behind, 0.0), np.maximum(ahead, 0.0)

@@ -1,0 +1,64 @@
+"""A backtest from settings and data to a result: what `from tradingd import backtest` is."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from tradingd.backtesting.bars import Bars, read_bars
+from tradingd.backtesting.engine import execute
+from tradingd.backtesting.result import Result
+from tradingd.backtesting.settings import BacktestSettings, settings_of
+from tradingd.strategies.loader import load_strategy
+
+
+def backtest(
+    strategy: str,
+    data: pl.DataFrame | str | Path,
+    params: Mapping[str, bool | int | float] | None = None,
+    *,
+    balance: str = "100000",
+    sets: Sequence[str] = (),
+    base: Path = Path(),
+    **settings: Any,
+) -> Result:
+    """A strategy on the bars of one instrument, by the kernel engine; docs/backtesting.md has the rules.
+
+    strategy   a built-in name, or "path/to/file.py:name" relative to `base`
+    data       a frame with the columns of a catalogue's bars, or a Parquet or CSV file of them
+    settings   further tables of `BacktestSettings`: instrument, account, exits, allocation, risk, simulation
+    sets       "path=value", as --set takes them
+
+    The instrument has the tick size of its prices, a lot of 1, no fees and the account's currency, USD, where nothing
+    else is said. Raises ConfigError, StrategyError, BacktestError, OSError.
+    """
+    bars = Bars.of(data) if isinstance(data, pl.DataFrame) else read_bars(Path(data))
+    name = "DATA:frame" if isinstance(data, pl.DataFrame) else instrument_of(Path(data))
+    raw = {**settings, "kind": strategy, "strategy": dict(params or {})}
+    return run(settings_of(_with_defaults(raw, bars, name, balance), sets), bars, base)
+
+
+def run(settings: BacktestSettings, bars: Bars, base: Path) -> Result:
+    """Raises StrategyError, BacktestError."""
+    kinds = (settings.kind, *(leave.kind for leave in settings.exits))
+    library = {kind: load_strategy(kind, base) for kind in kinds}
+    return Result(settings, library, bars, execute(settings, bars, base))
+
+
+def instrument_of(path: Path) -> str:
+    """What the catalogue's record beside the file says; else a name made of the file's."""
+    try:
+        return str(msgspec.json.decode(path.with_suffix(".json").read_bytes())["instrument"])
+    except (FileNotFoundError, msgspec.DecodeError, KeyError, TypeError):
+        return f"DATA:{path.stem.replace(' ', '_')}"
+
+
+def _with_defaults(raw: dict[str, Any], bars: Bars, name: str, balance: str) -> dict[str, Any]:
+    given = dict(raw.get("instrument") or {})
+    account = {"currency": given.get("currency", "USD"), "balance": balance} | dict(raw.get("account") or {})
+    instrument = {"id": name, "asset_class": "equity", "lot_size": 1, "currency": account["currency"]} | given
+    if "tick_size" not in instrument:
+        instrument["tick_size"] = bars.tick_size()
+    return raw | {"instrument": instrument, "account": account}

@@ -1,0 +1,68 @@
+"""What a backtest is of: a strategy, an instrument, an account."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tradingd.config.check import check
+from tradingd.config.overrides import apply_overrides
+from tradingd.config.problems import ConfigError, Problem
+from tradingd.instruments import AccountSettings, Instrument
+from tradingd.strategies.settings import ExitSettings, Kind, ParamValue
+
+
+class SizingSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """max_leverage    gross exposure that sizing aims at, at most, as a multiple of equity
+    risk_per_trade  fraction of equity that is lost when the stop is hit; None = size by target alone
+    """
+
+    max_leverage: Annotated[float, Meta(gt=0)] = 1.0
+    risk_per_trade: Annotated[float, Meta(gt=0, le=1)] | None = None
+
+
+class BarVenueSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """slippage_ticks   by which market and stop orders fill worse than what they met"""
+
+    slippage_ticks: Annotated[int, Meta(ge=0)] = 0
+
+
+class BacktestSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """kind        of the strategy: a built-in name or "path/to/file.py:name"
+    strategy    its parameters
+    allocation  fraction of the equity that a target of 1.0 stands for
+    """
+
+    kind: Kind
+    strategy: dict[str, ParamValue] = {}
+    exits: tuple[ExitSettings, ...] = ()
+    allocation: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    instrument: Instrument
+    account: AccountSettings
+    risk: SizingSettings = SizingSettings()
+    simulation: BarVenueSettings = BarVenueSettings()
+
+
+def settings_of(raw: Mapping[str, Any], overrides: Sequence[str] = ()) -> BacktestSettings:
+    """Raises ConfigError, with a line for each problem."""
+    table = msgspec.json.decode(msgspec.json.encode(raw))
+    apply_overrides(table, overrides)
+    problems = check(table, BacktestSettings)
+    if problems:
+        raise ConfigError(problems)
+    settings = msgspec.convert(table, BacktestSettings)
+    _check_account(settings)
+    return settings
+
+
+def _check_account(settings: BacktestSettings) -> None:
+    account, currency = settings.account, settings.instrument.currency
+    if account.currency != currency:
+        raise ConfigError([Problem("account.currency", f"is {account.currency}; the instrument's is {currency}")])
+    try:
+        units = account.balance_units
+    except ValueError as error:
+        raise ConfigError([Problem("account.balance", str(error))]) from error
+    if not 0 < units < 2**62:
+        raise ConfigError([Problem("account.balance", f"{account.balance} does not fit; give it a coarser unit")])

@@ -1,0 +1,366 @@
+"""The kernel engine: one strategy on the bars of one instrument, with the venue, sizing and money of the core.
+
+A bar has three phases, docs/backtesting.md has their rules:
+
+    OPEN      resting protection meets the open, then the order of the decision before; a turn closes, then opens
+    INTRABAR  protection meets low and high, the stop first; margin is looked at where the bar was worst
+    CLOSE     the mark moves to the close, and what the strategy says there is ordered
+
+Money is whole units and quantities are whole lots, posted by `kernels.posting`; sizes are `kernels.sizing`'s. What the
+run knows lives in the records declared here, so it goes on where the room for fills has ended.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from tradingd.columns import F64
+from tradingd.kernels.compile import kernel
+from tradingd.kernels.posting import LOTS_LIMIT, REFUSED, fee_units, notional_units, post_fill
+from tradingd.kernels.scan import same
+from tradingd.kernels.signals import DONE, FULL
+from tradingd.kernels.sizing import ceil_count, floor_count, value_of, wanted_lots
+
+Records = Any  # a NumPy record array
+
+OVERFLOW = 3  # beside DONE and FULL
+OPEN, INTRABAR, CLOSE = range(3)
+DECISION, STOP_LOSS, TAKE_PROFIT, LIQUIDATION = range(4)  # why an order was there
+FILLS_OF_A_BAR = 8  # at most: protection, a close, an entry, its protection, liquidation
+
+# what does not change
+TERMS = np.dtype(
+    [
+        ("lot_num", "f8"),  # lot size as a fraction
+        ("lot_den", "f8"),
+        ("multiplier", "f8"),
+        ("units_per_one", "i8"),
+        ("maker_rate", "f8"),
+        ("taker_rate", "f8"),
+        ("per_unit", "f8"),
+        ("minimum", "f8"),
+        ("slippage_ticks", "f8"),
+        ("negative_prices", "u1"),
+        ("initial_rate", "f8"),
+        ("maintenance_rate", "f8"),
+        ("max_leverage", "f8"),
+        ("risk_per_trade", "f8"),  # 0: size by target alone
+        ("allocation", "f8"),
+        ("weight", "f8"),
+        ("min_confidence", "f8"),
+    ],
+    align=True,
+)
+# what does; prices are NaN for none
+BOOK = np.dtype(
+    [
+        ("bar", "i8"),  # the next one
+        ("heard", "i8"),  # signals so far
+        ("fills", "i8"),
+        ("lots", "i8"),
+        ("cost", "i8"),
+        ("balance", "i8"),
+        ("decided", "u1"),  # the newest decision:
+        ("target", "f8"),
+        ("price", "f8"),
+        ("stop", "f8"),
+        ("take_profit", "f8"),
+        ("order", "i8"),  # signed lots that the next open fills
+        ("order_opens", "u1"),
+        ("turning", "u1"),  # what is closed at the next open is opened on the other side at once
+        ("stop_px", "f8"),  # protection that rests:
+        ("limit_px", "f8"),
+        ("quantity", "f8"),  # of the position, signed
+        ("margin_px", "f8"),  # before which margin can not be short
+        ("refused", "u1"),  # an amount did not fit
+    ],
+    align=True,
+)
+FILL = np.dtype(
+    [
+        ("bar", "i8"),
+        ("lots", "i8"),  # signed
+        ("price", "f8"),
+        ("fee", "i8"),  # units
+        ("realized", "i8"),  # units, before the fee
+        ("position", "i8"),  # lots after it
+        ("balance", "i8"),  # units after it
+        ("phase", "u1"),
+        ("reason", "u1"),
+    ],
+    align=True,
+)
+
+
+@kernel
+def trade_bars(
+    open_: F64,
+    high: F64,
+    low: F64,
+    close: F64,
+    signals: Records,
+    instruments: Records,
+    terms: Records,
+    books: Records,
+    equity: F64,
+    fills: Records,
+) -> int:
+    """Trades what the signals say, from `books[0].bar` on; after each bar writes equity in whole money.
+
+    instruments, terms and books are (1,).
+    """
+    b, t, s = books[0], terms[0], instruments[0]
+    while b.bar < close.size:
+        if b.fills + FILLS_OF_A_BAR > fills.size:
+            return FULL
+        b.bar = uneventful(b, t, b.bar, next_signal(b, signals, close.size), open_, high, low, close, equity)
+        i = b.bar
+        if i == close.size:
+            break
+        at_open(b, t, s, fills, open_[i])
+        within(b, t, s, fills, low[i], high[i])
+        equity[i] = equity_units(b, t, close[i]) / t.units_per_one
+        if next_signal(b, signals, close.size) == i:
+            decide(b, t, signals[b.heard], close[i])
+            b.heard += 1
+        if b.refused != 0:
+            return OVERFLOW
+        b.bar = i + 1
+    return DONE
+
+
+@kernel
+def next_signal(b: Records, signals: Records, none: int) -> int:
+    return int(signals[b.heard].bar) if b.heard < signals.size else none
+
+
+@kernel
+def uneventful(
+    b: Records, t: Records, first: int, stop: int, open_: F64, high: F64, low: F64, close: F64, equity: F64
+) -> int:
+    """Marks the bars from `first` on in which nothing can happen; the first in which something may, `stop` at most."""
+    if b.order != 0:
+        return first
+    down, up = levels(b)
+    quantity, multiplier, units_per_one = b.quantity, t.multiplier, t.units_per_one
+    money = b.balance - b.cost
+    for i in range(first, stop):
+        if min(low[i], open_[i]) <= down or max(high[i], open_[i]) >= up:
+            return i
+        equity[i] = (money + np.rint(close[i] * quantity * multiplier * units_per_one)) / units_per_one
+    return stop
+
+
+@kernel
+def levels(b: Records) -> tuple[float, float]:
+    """At or beyond which prices protection or margin may matter."""
+    near, far = np.fmax(b.stop_px, b.margin_px), b.limit_px
+    if b.lots < 0:
+        near, far = b.limit_px, np.fmin(b.stop_px, b.margin_px)
+    if b.lots == 0 or np.isnan(near):
+        near = -np.inf
+    if b.lots == 0 or np.isnan(far):
+        far = np.inf
+    return near, far
+
+
+# --- phases -----------------------------------------------------------------------------------------------------------
+
+
+@kernel
+def at_open(b: Records, t: Records, s: Records, fills: Records, price: float) -> None:
+    """Protection was there first. An order that only reduces ends where nothing is left to reduce."""
+    meet_open(b, t, s, fills, price)
+    if b.order != 0:
+        order = b.order
+        b.order = 0
+        if b.order_opens == 0:
+            order = reducible(b.lots, order)
+        if order != 0:
+            fill(b, t, s, fills, order, taken(price, order, t, s), DECISION, OPEN, False)
+        if b.order_opens != 0:
+            protect(b)
+            meet_open(b, t, s, fills, price)
+    if b.turning != 0:
+        b.turning = 0
+        turn(b, t, s, fills, price)
+
+
+@kernel
+def turn(b: Records, t: Records, s: Records, fills: Records, price: float) -> None:
+    """The other half: sized anew, by the decision's price and the equity after what was closed."""
+    order = wanted(b, t, b.price) - b.lots
+    if order != 0:
+        fill(b, t, s, fills, order, taken(price, order, t, s), DECISION, OPEN, False)
+        protect(b)
+        meet_open(b, t, s, fills, price)
+
+
+@kernel
+def meet_open(b: Records, t: Records, s: Records, fills: Records, price: float) -> None:
+    """A gap beyond the stop fills at the open; beyond the take profit at its own price."""
+    side = np.sign(b.lots)
+    if side != 0 and (price - b.stop_px) * side <= 0.0:
+        fill(b, t, s, fills, -b.lots, taken(price, -b.lots, t, s), STOP_LOSS, OPEN, False)
+    elif side != 0 and (price - b.limit_px) * side >= 0.0:
+        fill(b, t, s, fills, -b.lots, b.limit_px, TAKE_PROFIT, OPEN, True)
+
+
+@kernel
+def within(b: Records, t: Records, s: Records, fills: Records, low: float, high: float) -> None:
+    """Where stop and take profit are both inside the bar, the stop was first."""
+    if b.lots == 0:
+        return
+    worst, best = (low, high) if b.lots > 0 else (high, low)
+    side = np.sign(b.lots)
+    if (worst - b.stop_px) * side <= 0.0:
+        fill(b, t, s, fills, -b.lots, taken(b.stop_px, -b.lots, t, s), STOP_LOSS, INTRABAR, False)
+    elif (best - b.limit_px) * side >= 0.0:
+        fill(b, t, s, fills, -b.lots, b.limit_px, TAKE_PROFIT, INTRABAR, True)
+    elif (worst - b.margin_px) * side <= 0.0 and equity_units(b, t, worst) < maintenance_units(b, t, worst):
+        fill(b, t, s, fills, -b.lots, taken(worst, -b.lots, t, s), LIQUIDATION, INTRABAR, False)
+
+
+@kernel
+def decide(b: Records, t: Records, told: Records, price: float) -> None:
+    """What the strategy now wants becomes a decision where it says something new, as `strategies.combine` has it."""
+    target = 0.0
+    if told.confidence > 0.0 and told.confidence >= t.min_confidence:
+        say = t.weight * told.confidence
+        target = say * (told.target * t.allocation) / say + 0.0
+    stop = told.stop if target != 0.0 else np.nan
+    limit = told.take_profit if target != 0.0 else np.nan
+    if b.decided == 0 and target == 0.0:
+        return
+    anew = b.decided == 0 or target != b.target
+    if not anew and same(stop, b.stop) and same(limit, b.take_profit):
+        return
+    b.decided, b.target, b.price, b.stop, b.take_profit = 1, target, price, stop, limit
+    if anew:
+        place(b, t, price)
+    if b.lots * target > 0.0:
+        protect(b)
+
+
+@kernel
+def place(b: Records, t: Records, price: float) -> None:
+    """The next order to the target; a turn to the other side closes first."""
+    size = wanted(b, t, price)
+    goal = 0 if size * np.sign(b.lots) < 0 else size
+    b.order = goal - b.lots
+    b.order_opens = 1 if abs(goal) > abs(b.lots) else 0
+    b.turning = 1 if b.order != 0 and b.target * b.lots < 0.0 else 0
+
+
+# --- orders and money -------------------------------------------------------------------------------------------------
+
+
+@kernel
+def wanted(b: Records, t: Records, mark: float) -> int:
+    at_risk = abs(b.price - b.stop) if t.risk_per_trade > 0.0 and not np.isnan(b.stop) else 0.0
+    count = wanted_lots(
+        equity_units(b, t, mark), t.units_per_one, b.target, b.price, at_risk, mark, t.risk_per_trade, t.max_leverage,
+        0.0, 0.0, t.initial_rate, t.multiplier, t.lot_num, t.lot_den,
+    )  # fmt: skip
+    if not abs(count) < LOTS_LIMIT:
+        b.refused = 1
+        return 0
+    return int(count)
+
+
+@kernel
+def protect(b: Records) -> None:
+    """The whole position, as the newest decision wants it; one without a stop or take profit leaves what rests."""
+    if b.lots != 0 and not np.isnan(b.stop):
+        b.stop_px = b.stop
+    if b.lots != 0 and not np.isnan(b.take_profit):
+        b.limit_px = b.take_profit
+
+
+@kernel
+def reducible(lots: int, order: int) -> int:
+    """What of an order brings the position nearer to zero."""
+    if lots > 0 > order:
+        return max(order, -lots)
+    if lots < 0 < order:
+        return min(order, -lots)
+    return 0
+
+
+@kernel
+def taken(price: float, order: int, t: Records, s: Records) -> float:
+    """What a market order pays: on the tick grid, rounded against it, and slippage on top."""
+    if order > 0:
+        count = ceil_count(price, s.tick_num, s.tick_den) + t.slippage_ticks
+    else:
+        count = floor_count(price, s.tick_num, s.tick_den) - t.slippage_ticks
+    if t.negative_prices == 0 and count < 1.0:
+        count = 1.0
+    return float(value_of(count, s.tick_num, s.tick_den) + 0.0)
+
+
+@kernel
+def fill(
+    b: Records,
+    t: Records,
+    s: Records,
+    fills: Records,
+    order: int,
+    price: float,
+    reason: int,
+    phase: int,
+    maker: bool,
+) -> None:
+    """Posts a fill; protection ends with the position that it was for."""
+    quantity = value_of(abs(order), t.lot_num, t.lot_den)
+    notional = notional_units(price, quantity, t.multiplier, t.units_per_one)
+    rate = t.maker_rate if maker else t.taker_rate
+    fee = fee_units(notional, quantity, rate, t.per_unit, t.minimum, t.units_per_one)
+    lots, cost, realized = post_fill(b.lots, b.cost, order, notional)
+    if REFUSED in (notional, fee, realized):
+        b.refused = 1
+        return
+    if lots == 0 or (lots > 0) != (b.lots > 0):
+        b.stop_px = b.limit_px = np.nan
+    b.lots, b.cost = lots, cost
+    b.balance += realized - fee
+    b.quantity = value_of(lots, t.lot_num, t.lot_den)
+    b.margin_px = margin_price(b, t)
+    f = fills[b.fills]
+    f.bar, f.lots, f.price, f.fee, f.realized = b.bar, order, price, fee, realized
+    f.position, f.balance, f.phase, f.reason = lots, b.balance, phase, reason
+    b.fills += 1
+
+
+@kernel
+def margin_price(b: Records, t: Records) -> float:
+    """Where equity meets maintenance, and a millionth nearer to the market: exact units are counted beyond it alone."""
+    per_price = b.quantity * t.multiplier * t.units_per_one
+    slope = per_price - abs(per_price) * t.maintenance_rate
+    price = (b.cost - b.balance) / slope
+    near = (abs(price) + abs(b.cost / per_price)) * 1e-6
+    return float(price + near if per_price > 0.0 else price - near)
+
+
+@kernel
+def value_units(b: Records, t: Records, price: float) -> int:
+    """Of the position, signed as it is."""
+    return notional_units(price, b.quantity, t.multiplier, t.units_per_one)
+
+
+@kernel
+def equity_units(b: Records, t: Records, mark: float) -> int:
+    if b.lots == 0:
+        return int(b.balance)
+    value = value_units(b, t, mark)
+    if value == REFUSED:
+        b.refused = 1
+        return 0
+    return int(b.balance + value - b.cost)
+
+
+@kernel
+def maintenance_units(b: Records, t: Records, mark: float) -> int:
+    """Rounded up, as the core does."""
+    value = value_units(b, t, mark)
+    return int(np.ceil(abs(value) * t.maintenance_rate)) if value != REFUSED else 0

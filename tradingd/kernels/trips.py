@@ -1,0 +1,90 @@
+"""Round trips: what each way from flat to flat earned, and how far it was ahead and behind on the way."""
+
+from typing import Any
+
+import numpy as np
+
+from tradingd.columns import F64
+from tradingd.kernels.compile import kernel
+
+Records = Any  # a NumPy record array
+
+STILL_OPEN = -1
+TRIP = np.dtype(
+    [
+        ("entry_bar", "i8"),
+        ("exit_bar", "i8"),  # STILL_OPEN
+        ("side", "i8"),
+        ("lots", "i8"),  # opened, all together
+        ("closed_lots", "i8"),
+        ("entry_price", "f8"),  # mean by lots
+        ("exit_price", "f8"),  # NaN while nothing was closed
+        ("realized", "i8"),  # units
+        ("fees", "i8"),
+        ("lowest", "f8"),  # price while it was open
+        ("highest", "f8"),
+        ("reason", "u1"),  # of the last fill
+    ],
+    align=True,
+)
+
+
+@kernel
+def round_trips(fills: Records, high: F64, low: F64, trips: Records) -> int:
+    """Writes a TRIP for each way from flat to flat, the last one perhaps open; returns how many.
+
+    The bar of the entry counts from the open on. Of the bar of the exit counts what the exit met: a bar in which the
+    exit was at the open, or that a stop ended, is not known to have gone any further.
+    """
+    count = 0
+    before = 0
+    seen = 0  # bars of which highs and lows have counted
+    for n in range(fills.size):
+        f = fills[n]
+        if before == 0:
+            begin(trips[count], f)
+            seen = f.bar
+            count += 1
+        trip = trips[count - 1]
+        reach(trip, high, low, seen, f.bar)
+        seen = max(seen, f.bar)
+        add(trip, f)
+        if f.position == 0:
+            trip.exit_bar = f.bar
+        before = f.position
+    if before != 0:
+        reach(trips[count - 1], high, low, seen, high.size)
+    return count
+
+
+@kernel
+def begin(trip: Records, f: Records) -> None:
+    trip.entry_bar, trip.exit_bar, trip.side = f.bar, STILL_OPEN, np.sign(f.lots)
+    trip.lots = trip.closed_lots = trip.realized = trip.fees = 0
+    trip.entry_price = 0.0
+    trip.exit_price = np.nan
+    trip.lowest = trip.highest = f.price
+
+
+@kernel
+def reach(trip: Records, high: F64, low: F64, first: int, stop: int) -> None:
+    for i in range(first, stop):
+        trip.lowest = min(trip.lowest, low[i])
+        trip.highest = max(trip.highest, high[i])
+
+
+@kernel
+def add(trip: Records, f: Records) -> None:
+    size = abs(f.lots)
+    if np.sign(f.lots) == trip.side:
+        trip.entry_price = (trip.entry_price * trip.lots + f.price * size) / (trip.lots + size)
+        trip.lots += size
+    else:
+        before = trip.exit_price * trip.closed_lots if trip.closed_lots > 0 else 0.0
+        trip.exit_price = (before + f.price * size) / (trip.closed_lots + size)
+        trip.closed_lots += size
+    trip.realized += f.realized
+    trip.fees += f.fee
+    trip.lowest = min(trip.lowest, f.price)
+    trip.highest = max(trip.highest, f.price)
+    trip.reason = f.reason
