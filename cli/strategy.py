@@ -1,4 +1,4 @@
-"""trade strategy: what there is, and a template for one's own."""
+"""trade strategy: what there is, a template for one's own, and two questions to any."""
 
 import sys
 from collections.abc import Mapping
@@ -10,6 +10,15 @@ import typer
 from . import frame
 from .options import AsJson
 from .output import answer, table
+
+KindArgument = Annotated[str, typer.Argument(metavar="KIND", help="Built in, or file.py:name.", show_default=False)]
+Data = Annotated[
+    Path, typer.Option("--data", "-d", metavar="FILE", help="Bars: Parquet of a catalogue, or CSV.", show_default=False)
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A parameter. Repeatable.", show_default=False),
+]
 
 app = frame.group("List strategies and exits, and make new ones.")
 
@@ -47,6 +56,57 @@ def new(
         f"{test} is its test: pytest {test}",
     ]
     answer({"strategy": str(strategy), "test": str(test), "kind": f"{strategy.name}:{name}"}, lines, as_json)
+
+
+@app.command()
+def lookahead(kind: KindArgument, data: Data, sets: Sets = None, as_json: AsJson = False) -> None:
+    """Run a strategy on bars, and again without those that come later: what it said before has to be the same.
+
+    The answer is no (1) where the future changes the past.
+
+    Example: trade strategy lookahead sma_cross --data data/US+GOOG/bars-1d.parquet
+    """
+    from tradingd.backtesting.bars import read_bars
+    from tradingd.backtesting.probing import lookahead as looked
+
+    found = looked(kind, _params(sets), read_bars(data), Path())
+    line = f"{kind}: the same without the future, at {found.cuts} cuts of {found.bars:,} bars"
+    if found.bar is not None:
+        without = f"{found.without} where the bars end at bar {found.cut}"
+        line = f"{kind} looks ahead: at the close of bar {found.bar} it says {found.with_future}, and {without}"
+    answer(found, [line], as_json)
+    if found.bar is not None:
+        raise typer.Exit(frame.NO)
+
+
+@app.command()
+def warmup(kind: KindArgument, data: Data, sets: Sets = None, as_json: AsJson = False) -> None:
+    """Find how many bars a strategy needs before it says what it would say with all that came before.
+
+    The answer is no (1) where that is more than it declares.
+
+    Example: trade strategy warmup sma_cross --data data/US+GOOG/bars-1d.parquet --set slow=200
+    """
+    from tradingd.backtesting.bars import read_bars
+    from tradingd.backtesting.probing import warmup as warmed
+
+    found = warmed(kind, _params(sets), read_bars(data), Path())
+    needs = (
+        f"{found.needed:,} bars"
+        if found.needed
+        else f"more than half of these {found.bars:,} bars, if any number is enough"
+    )
+    answer(found, [f"{kind} needs {needs}; it declares {found.declared:,}"], as_json)
+    if found.needed is None or found.needed > found.declared:
+        raise typer.Exit(frame.NO)
+
+
+def _params(sets: list[str] | None) -> dict[str, Any]:
+    from tradingd.config.overrides import apply_overrides
+
+    params: dict[str, Any] = {}
+    apply_overrides(params, sets or [])
+    return params
 
 
 def _described(kind: str, role: str) -> dict[str, Any]:

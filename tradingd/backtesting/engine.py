@@ -2,25 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tradingd.backtesting.bars import Bars
 from tradingd.backtesting.errors import BacktestError
+from tradingd.backtesting.hearing import ROOM, Records, doubled, instrument_of, signals_of
 from tradingd.backtesting.settings import BacktestSettings
-from tradingd.columns import BAR, F64, I64
+from tradingd.columns import F64, I64
 from tradingd.grid import grid_of
 from tradingd.kernels import backtest as k
-from tradingd.kernels.calls import new_wishes
-from tradingd.kernels.scan import INSTRUMENT, SLOT
-from tradingd.kernels.signals import FULL, SIGNAL, UNLAWFUL, signal_bars
+from tradingd.kernels.signals import FULL
 from tradingd.kernels.trips import TRIP, round_trips
-from tradingd.strategies.contract import CompiledInstance, CompiledStrategy
-from tradingd.strategies.loader import load_strategy
-
-Records = np.ndarray[Any, Any]
-ROOM = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +39,13 @@ def execute(settings: BacktestSettings, bars: Bars, base: Path) -> Executed:
     return trade(settings, bars, signals_of(settings, bars, base))
 
 
-def signals_of(settings: BacktestSettings, bars: Bars, base: Path) -> Records:
-    """What the strategy and its exits say, of kernels.signals.SIGNAL. Raises StrategyError, BacktestError."""
-    instances = [_instance(kind, params, base) for kind, params in _kinds(settings)]
-    return _heard(instances, _instrument(settings), bars)
-
-
 def trade(settings: BacktestSettings, bars: Bars, signals: Records) -> Executed:
     """Raises BacktestError where an amount of money does not fit."""
     terms, book, equity = _terms(settings), _book(settings), np.empty(len(bars))
     fills = np.zeros(ROOM + 2 * len(signals), k.FILL)
-    inputs = (bars.open, bars.high, bars.low, bars.close, signals, _instrument(settings), terms, book, equity)
+    inputs = (bars.open, bars.high, bars.low, bars.close, signals, instrument_of(settings), terms, book, equity)
     while (reason := k.trade_bars(*inputs, fills)) == FULL:
-        fills = _doubled(fills)
+        fills = doubled(fills)
     if reason == k.OVERFLOW:
         raise BacktestError(f"bar {book['bar'][0]}: an amount does not fit; give the account a coarser unit")
     made = fills[: book["fills"][0]]
@@ -68,41 +55,6 @@ def trade(settings: BacktestSettings, bars: Bars, signals: Records) -> Executed:
 def _trips(fills: Records, bars: Bars) -> Records:
     trips = np.zeros(len(fills) + 1, TRIP)
     return trips[: round_trips(fills, bars.high, bars.low, trips)]
-
-
-def _kinds(settings: BacktestSettings) -> list[tuple[str, dict[str, Any]]]:
-    return [(settings.kind, settings.strategy), *((leave.kind, leave.params) for leave in settings.exits)]
-
-
-def _instance(kind: str, params: dict[str, Any], base: Path) -> CompiledInstance:
-    strategy = load_strategy(kind, base)
-    if not isinstance(strategy, CompiledStrategy):
-        raise BacktestError(f"{kind} is plain Python; the kernel engine runs compiled strategies only")
-    return strategy.instantiate(params)
-
-
-def _instrument(settings: BacktestSettings) -> Records:
-    record = np.zeros(1, INSTRUMENT)
-    ticks = grid_of(settings.instrument.tick_size)
-    record["tick_num"], record["tick_den"] = ticks.numerator, ticks.denominator
-    return record
-
-
-def _heard(instances: list[CompiledInstance], instrument: Records, bars: Bars) -> Records:
-    slots, wishes = np.zeros(1, SLOT), new_wishes(1)
-    slots["warmup"] = instances[0].warmup_bars - 1
-    steps = np.array([instance.row for instance in instances], np.int64)
-    told, cursor, signals = wishes["final"].copy(), np.zeros(2, np.int64), np.zeros(ROOM, SIGNAL)
-    while True:
-        reason = signal_bars(
-            bars.ts_open_ns, bars.ts_close_ns, bars.open, bars.high, bars.low, bars.close, bars.volume,
-            np.zeros(1, BAR), slots, instrument, steps, wishes, told, signals, cursor,
-        )  # fmt: skip
-        if reason == UNLAWFUL:
-            raise BacktestError(f"bar {cursor[0]}: a target outside of [-1, 1], a confidence outside of [0, 1], or NaN")
-        if reason != FULL:
-            return signals[: cursor[1]]
-        signals = _doubled(signals)
 
 
 def _terms(settings: BacktestSettings) -> Records:
@@ -123,9 +75,3 @@ def _book(settings: BacktestSettings) -> Records:
     for name in ("stop", "take_profit", "stop_px", "limit_px", "margin_px"):
         book[name] = np.nan
     return book
-
-
-def _doubled(records: Records) -> Records:
-    more = np.zeros(2 * len(records), records.dtype)
-    more[: len(records)] = records
-    return more

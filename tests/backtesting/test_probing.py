@@ -1,0 +1,102 @@
+"""Strategies that look ahead or declare too little are found; those that do not are left alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tradingd.backtesting.bars import Bars
+from tradingd.backtesting.errors import BacktestError
+from tradingd.backtesting.probing import bar_array, lookahead, warmup
+from tradingd.strategies.contract import bar_of
+
+CHEATS = '''
+from typing import Annotated
+from msgspec import Meta, Struct
+from tradingd.kernels.indicators import sma_state, sma_step
+from tradingd.strategies.contract import PythonStrategy, Target, compiled
+
+SEEN = []
+
+
+class remembers(PythonStrategy):
+    """Keeps all bars that it ever saw outside of its state: the second time it knows what comes."""
+
+    class State(Struct):
+        at: int = 0
+
+    def on_bar(self, state, bar, params):
+        if bar.ts_open not in [seen.ts_open for seen in SEEN]:
+            SEEN.append(bar)
+        state.at += 1
+        later = [seen.close for seen in SEEN if seen.ts_open > bar.ts_open]
+        return Target(1.0 if later and later[0] > bar.close else -1.0)
+
+
+@compiled(params={"period": 50}, state=lambda p: {"mean": sma_state(p["period"])}, warmup=lambda p: 20)
+def hasty(state, bar, params, out):
+    out.target = 1.0 if bar.close > sma_step(state.mean, bar.close) else -1.0
+
+
+@compiled(state=lambda p: {"bars": 0}, warmup=lambda p: 10)
+def counting(state, bar, params, out):
+    state.bars += 1
+    out.target = 1.0 if state.bars % 7 < 3 else -1.0
+'''
+
+
+@pytest.fixture
+def bars() -> Bars:
+    rows, rng = 400, np.random.default_rng(9)
+    times = np.arange(rows, dtype=np.int64) * 60_000_000_000
+    close = np.round(100 + np.cumsum(rng.normal(0, 0.3, rows)), 2)
+    opened = np.append(100.0, close[:-1])
+    high, low = np.maximum(opened, close), np.minimum(opened, close)
+    return Bars(times, times + 60_000_000_000, opened, high, low, close, np.ones(rows))
+
+
+@pytest.fixture
+def cheats(tmp_path: Path) -> Path:
+    (tmp_path / "cheats.py").write_text(CHEATS)
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", ["sma_cross", "mean_reversion", "coin_flip"])
+def test_built_in_strategies_do_not_look_ahead(kind: str, bars: Bars) -> None:
+    found = lookahead(kind, {}, bars, Path())
+    assert (found.bar, found.cuts) == (None, 20)
+
+
+def test_one_that_knows_what_comes_is_found(bars: Bars, cheats: Path) -> None:
+    found = lookahead("cheats.py:remembers", {}, bars, cheats)
+    assert found.bar is not None and found.cut is not None
+    assert found.bar < found.cut
+    assert found.with_future != found.without
+
+
+@pytest.mark.parametrize("slow", [20, 50, 90])
+def test_a_cross_needs_its_slow_average(slow: int, bars: Bars) -> None:
+    found = warmup("sma_cross", {"fast": 5, "slow": slow}, bars, Path())
+    assert (found.needed, found.declared) == (slow, slow)
+
+
+def test_one_that_declares_too_little(bars: Bars, cheats: Path) -> None:
+    found = warmup("cheats.py:hasty", {}, bars, cheats)
+    assert found.needed is not None
+    assert found.declared == 20 < found.needed <= 50
+
+
+def test_one_that_never_agrees(bars: Bars, cheats: Path) -> None:
+    assert warmup("cheats.py:counting", {}, bars, cheats).needed is None
+
+
+def test_too_few_bars(bars: Bars) -> None:
+    few = Bars(*(getattr(bars, name)[:39] for name in Bars.__slots__))
+    with pytest.raises(BacktestError, match="39 bars are too few for this; 40 are the least"):
+        lookahead("sma_cross", {}, few, Path())
+
+
+def test_bars_as_strategies_see_them(bars: Bars) -> None:
+    bar = bar_of(bar_array(bars)[7])
+    assert (bar.ts_open, bar.ts_close) == (7 * 60_000_000_000, 8 * 60_000_000_000)
+    assert (bar.open, bar.close, bar.volume) == (bars.open[7], bars.close[7], 1.0)

@@ -1,0 +1,96 @@
+"""Two questions to any strategy: does what it says depend on what comes later, and how many bars does it need?"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+
+from tradingd.backtesting.bars import Bars
+from tradingd.backtesting.errors import BacktestError
+from tradingd.columns import BAR, BarArray
+from tradingd.strategies.loader import load_strategy
+from tradingd.strategies.run import Outs, StrategyRun
+
+CUTS = 20
+CLOSE = 1e-9  # recursive averages forget by halves: prices that are so near to each other are the same
+
+Params = Mapping[str, bool | int | float]
+
+
+class Lookahead(Struct):
+    """`bar` is the first one at whose close it said something else without the bars after `cut`; None where none is."""
+
+    bars: int
+    cuts: int
+    bar: int | None = None
+    cut: int | None = None
+    with_future: str = ""
+    without: str = ""
+
+
+class Warmup(Struct):
+    """`needed` bars after its first one it says what it says with all that came before; None: not within these bars."""
+
+    bars: int
+    declared: int
+    needed: int | None
+
+
+def lookahead(kind: str, params: Params, bars: Bars, base: Path) -> Lookahead:
+    """Runs the strategy on all bars, and on those up to each of CUTS bars. Raises StrategyError, BacktestError."""
+    _check_length(bars)
+    array = bar_array(bars)
+    whole = _outs(kind, params, array, base)
+    cuts = np.unique(np.linspace(1, len(bars), CUTS + 1)[:-1].astype(int))
+    for cut in cuts.tolist():
+        part = _outs(kind, params, array[:cut], base)
+        differing = np.flatnonzero(~_same(part, whole[:cut]))
+        if differing.size:
+            at = int(differing[0])
+            return Lookahead(len(bars), len(cuts), at, cut, str(whole[at]), str(part[at]))
+    return Lookahead(len(bars), len(cuts))
+
+
+def warmup(kind: str, params: Params, bars: Bars, base: Path) -> Warmup:
+    """Starts the strategy at several bars and looks when it agrees with one that has seen all. Its own warm-up is off.
+
+    Raises StrategyError, BacktestError.
+    """
+    _check_length(bars)
+    array = bar_array(bars)
+    whole = _outs(kind, params, array, base, warmup_bars=1)
+    declared = load_strategy(kind, base).instantiate(params).warmup_bars
+    needed = 1
+    for start in np.unique(np.linspace(1, len(bars) // 2, CUTS).astype(int)).tolist():
+        differing = np.flatnonzero(~_same(_outs(kind, params, array[start:], base, warmup_bars=1), whole[start:]))
+        if differing.size:
+            needed = max(needed, int(differing[-1]) + 2)
+    return Warmup(len(bars), declared, needed if needed < len(bars) // 2 else None)
+
+
+def bar_array(bars: Bars) -> BarArray:
+    """Records of columns.BAR; how they were traded is not known."""
+    array = np.zeros(len(bars), BAR)
+    array["ts_open"], array["ts_close"] = bars.ts_open_ns, bars.ts_close_ns
+    for name in ("open", "high", "low", "close", "volume"):
+        array[name] = getattr(bars, name)
+    array["vwap"] = np.nan
+    return array
+
+
+def _outs(kind: str, params: Params, bars: BarArray, base: Path, *, warmup_bars: int | None = None) -> Outs:
+    return StrategyRun(load_strategy(kind, base), params, warmup_bars=warmup_bars).feed(bars)
+
+
+def _same(a: Outs, b: Outs) -> Any:
+    prices = [np.isclose(a[name], b[name], rtol=CLOSE, atol=0.0, equal_nan=True) for name in ("stop", "take_profit")]
+    return (
+        (a["target"] == b["target"]) & np.isclose(a["confidence"], b["confidence"], rtol=CLOSE) & prices[0] & prices[1]
+    )
+
+
+def _check_length(bars: Bars) -> None:
+    if len(bars) < 2 * CUTS:
+        raise BacktestError(f"{len(bars)} bars are too few for this; {2 * CUTS} are the least")
