@@ -1,0 +1,43 @@
+"""What docs/backtesting.md says is so: its Python runs, and what can be set can be set."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wavy_market import waves
+
+from tradingd.backtesting.result import Result
+from tradingd.backtesting.settings import settings_of
+from tradingd.config.overrides import parse_value
+
+DOC = (Path(__file__).resolve().parents[2] / "docs" / "backtesting.md").read_text(encoding="utf-8")
+
+
+def test_the_python_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL)
+    folder = tmp_path / "data" / "SIM+ALFA"
+    folder.mkdir(parents=True)
+    waves().write_parquet(folder / "bars-1m.parquet")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    result = names["result"]
+    assert isinstance(result, Result)
+    for frame in ("trades", "equity"):
+        (columns,) = re.findall(rf"^result\.{frame}  # polars: (.*)$", code, re.MULTILINE)
+        said = columns.replace("entry and exit", "entry_ts_ns, entry_price, exit_ts_ns, exit_price")
+        assert getattr(result, frame).columns == said.split(", ")
+
+
+def test_what_can_be_set() -> None:
+    cells = re.findall(r"^\| (`.*?`) \|", DOC.split("## What is set")[1].split("\n## ")[0], re.MULTILINE)
+    examples = [
+        text for cell in cells for text in re.findall(r"`(.*?)`", cell) if "NAME" not in text and "KEY" not in text
+    ]
+    assert len(examples) > 4
+    instrument = {"id": "A:B", "asset_class": "equity", "tick_size": 0.01, "lot_size": 1, "currency": "USD"}
+    raw = {"kind": "sma_cross", "instrument": instrument, "account": {"currency": "USD", "balance": "1"}}
+    for example in (text for text in examples if text != "--set"):
+        parse_value(example.partition("=")[2])
+        settings_of(raw, [example])
