@@ -1,0 +1,69 @@
+"""Two results side by side, as `trade backtest --json` printed them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tradingd.backtesting.errors import BacktestError
+
+Value = str | int | float | bool | None
+
+
+class Row(Struct):
+    """`change` is b - a, where both are numbers."""
+
+    name: str
+    a: Value
+    b: Value
+    change: float | None = None
+
+
+class Comparison(Struct):
+    """`settings` are those that differ; `data` and `code` say whether both had the same."""
+
+    same_data: bool
+    same_code: bool
+    settings: list[Row]
+    metrics: list[Row]
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """Raises BacktestError, OSError."""
+    try:
+        found = msgspec.json.decode(path.read_bytes())
+    except msgspec.DecodeError as error:
+        raise BacktestError(f"{path} holds no JSON; write it with `trade backtest ... --json > {path}`") from error
+    if not isinstance(found, dict) or not isinstance(found.get("metrics"), dict):
+        raise BacktestError(f"{path} is no result; write it with `trade backtest ... --json > {path}`")
+    return found
+
+
+def compare(a: dict[str, Any], b: dict[str, Any]) -> Comparison:
+    before, after = dict(_flat(a.get("settings", {}))), dict(_flat(b.get("settings", {})))
+    names = dict.fromkeys([*before, *after])
+    return Comparison(
+        same_data=a.get("data_digest") == b.get("data_digest"),
+        same_code=a.get("code_digest") == b.get("code_digest"),
+        settings=[_row(name, before, after) for name in names if before.get(name) != after.get(name)],
+        metrics=[_row(name, a["metrics"], b["metrics"]) for name in dict.fromkeys([*a["metrics"], *b["metrics"]])],
+    )
+
+
+def _row(name: str, a: dict[str, Any], b: dict[str, Any]) -> Row:
+    before, after = a.get(name), b.get(name)
+    if isinstance(before, int | float) and isinstance(after, int | float):
+        return Row(name, before, after, after - before)
+    return Row(name, before, after)
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Value]]:
+    """(path, value) of everything that is no table and no list."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    if inner is None:
+        yield path, value
+        return
+    for key, each in inner:
+        yield from _flat(each, f"{path}.{key}" if path else str(key))
