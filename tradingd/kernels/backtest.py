@@ -334,11 +334,12 @@ def fill(
 
 @kernel
 def margin_price(b: Records, t: Records) -> float:
-    """Where equity meets maintenance, and a millionth nearer to the market: exact units are counted beyond it alone."""
+    """Where equity meets maintenance, nearer to the market by a millionth and a unit; beyond it units are counted."""
     per_price = b.quantity * t.multiplier * t.units_per_one
-    slope = per_price - abs(per_price) * t.maintenance_rate
-    price = (b.cost - b.balance) / slope
-    near = (abs(price) + abs(b.cost / per_price)) * 1e-6
+    worth_nothing = (b.cost - b.balance) / per_price  # the price at which equity is 0
+    rate = t.maintenance_rate if per_price * worth_nothing > 0.0 else -t.maintenance_rate
+    price = worth_nothing / (1.0 - rate) if worth_nothing != 0.0 else 0.0
+    near = (abs(price) + abs(b.cost / per_price)) * 1e-6 + 1.0 / abs(per_price)
     return float(price + near if per_price > 0.0 else price - near)
 
 

@@ -77,12 +77,12 @@ def reach(trip: Records, high: F64, low: F64, first: int, stop: int) -> None:
 def add(trip: Records, f: Records) -> None:
     size = abs(f.lots)
     if np.sign(f.lots) == trip.side:
-        trip.entry_price = (trip.entry_price * trip.lots + f.price * size) / (trip.lots + size)
         trip.lots += size
+        trip.entry_price += (f.price - trip.entry_price) * (size / trip.lots)
     else:
-        before = trip.exit_price * trip.closed_lots if trip.closed_lots > 0 else 0.0
-        trip.exit_price = (before + f.price * size) / (trip.closed_lots + size)
+        before = trip.exit_price if trip.closed_lots > 0 else f.price
         trip.closed_lots += size
+        trip.exit_price = before + (f.price - before) * (size / trip.closed_lots)
     trip.realized += f.realized
     trip.fees += f.fee
     trip.lowest = min(trip.lowest, f.price)

@@ -1,0 +1,294 @@
+"""The market model of docs/backtesting.md, rule by rule: what the kernel engine has to agree with to the last unit.
+
+Written from the text alone, and slow. Integers where the text speaks of units, lots and ticks; floats, in the order in
+which it names the factors, where it speaks of prices and quantities.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from tradingd.backtesting.bars import Bars
+from tradingd.backtesting.settings import BacktestSettings
+from tradingd.instruments import Instrument
+
+OPEN, INTRABAR = 0, 1
+DECISION, STOP_LOSS, TAKE_PROFIT, LIQUIDATION = range(4)
+NONE = math.nan  # no stop, no take profit: nothing compares with it
+
+
+@dataclass(frozen=True)
+class Fill:
+    """Lots are signed; fee, realized and the balance after the fill are in units; `position` is that after the fill."""
+
+    bar: int
+    lots: int
+    price: float
+    fee: int
+    realized: int
+    position: int
+    balance: int
+    phase: int
+    reason: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    target: float = 0.0
+    price: float = NONE
+    stop: float = NONE
+    take_profit: float = NONE
+
+    def differs(self, other: "Decision") -> bool:
+        return (
+            self.target != other.target
+            or not alike(self.stop, other.stop)
+            or not alike(self.take_profit, other.take_profit)
+        )
+
+
+@dataclass(frozen=True)
+class Order:
+    lots: int
+    opens: bool
+    turns: bool
+
+
+@dataclass
+class Reference:
+    settings: BacktestSettings
+    bar: int = 0
+    phase: int = OPEN
+    balance: int = 0
+    lots: int = 0
+    cost: int = 0
+    stop: float = NONE  # the protection that rests
+    take_profit: float = NONE
+    decision: Decision | None = None
+    order: Order | None = None
+    fills: list[Fill] = field(default_factory=list)
+
+    @property
+    def instrument(self) -> Instrument:
+        return self.settings.instrument
+
+    # the phases
+
+    def open(self, price: float) -> None:
+        self.phase = OPEN
+        self.protection_meets_the_open(price)
+        order, self.order = self.order, None
+        if order is None:
+            return
+        assert self.decision is not None
+        lots = order.lots if order.opens else self.at_most_the_position(order.lots)
+        self.market_order(lots, price, DECISION)
+        if order.opens:
+            self.take_over_protection(self.decision)
+            self.protection_meets_the_open(price)
+        if order.turns:
+            self.market_order(self.sized(self.decision, mark=self.decision.price), price, DECISION)
+            self.take_over_protection(self.decision)
+            self.protection_meets_the_open(price)
+
+    def intrabar(self, low: float, high: float) -> None:
+        self.phase = INTRABAR
+        if self.lots == 0:
+            return
+        worst, best = (low, high) if self.lots > 0 else (high, low)
+        if self.is_at_or_beyond_the_stop(worst):
+            self.market_order(-self.lots, self.stop, STOP_LOSS)
+        elif self.has_reached_the_take_profit(best):
+            self.fill(-self.lots, self.take_profit, TAKE_PROFIT)
+        elif self.equity(worst) < self.maintenance_margin(worst):
+            self.market_order(-self.lots, worst, LIQUIDATION)
+
+    def close(self, price: float, heard: Any) -> None:
+        if heard is None:
+            return
+        before, decision = self.decision, self.decision_of(heard, price)
+        if before is None and decision.target == 0:
+            return
+        if before is not None and not decision.differs(before):
+            return
+        self.decision = decision
+        if before is None or decision.target != before.target:
+            self.order = self.order_for(decision)
+        if decision.target * self.lots > 0:
+            self.take_over_protection(decision)
+
+    def protection_meets_the_open(self, price: float) -> None:
+        if self.lots == 0:
+            return
+        if self.is_at_or_beyond_the_stop(price):
+            self.market_order(-self.lots, price, STOP_LOSS)
+        elif self.has_reached_the_take_profit(price):
+            self.fill(-self.lots, self.take_profit, TAKE_PROFIT)
+
+    # decisions
+
+    def decision_of(self, heard: Any, close: float) -> Decision:
+        confidence = float(heard["confidence"])
+        target = 0.0
+        if confidence != 0:
+            target = confidence * (float(heard["target"]) * self.settings.allocation) / confidence
+        if target == 0:
+            return Decision(0.0, close)
+        return Decision(target, close, float(heard["stop"]), float(heard["take_profit"]))
+
+    def order_for(self, decision: Decision) -> Order | None:
+        wanted = self.sized(decision, mark=decision.price)
+        goal = 0 if wanted * self.lots < 0 else wanted
+        if goal == self.lots:
+            return None
+        return Order(goal - self.lots, opens=abs(goal) > abs(self.lots), turns=decision.target * self.lots < 0)
+
+    def at_most_the_position(self, lots: int) -> int:
+        """Of an order that only reduces."""
+        if lots * self.lots >= 0:
+            return 0
+        return lots if abs(lots) <= abs(self.lots) else -self.lots
+
+    def take_over_protection(self, decision: Decision) -> None:
+        """What the decision does not have stays as it was."""
+        if self.lots == 0:
+            return
+        if not math.isnan(decision.stop):
+            self.stop = decision.stop
+        if not math.isnan(decision.take_profit):
+            self.take_profit = decision.take_profit
+
+    def is_at_or_beyond_the_stop(self, price: float) -> bool:
+        return price <= self.stop if self.lots > 0 else price >= self.stop
+
+    def has_reached_the_take_profit(self, price: float) -> bool:
+        return price >= self.take_profit if self.lots > 0 else price <= self.take_profit
+
+    # prices
+
+    def price_of(self, count: int) -> float:
+        numerator, denominator = fraction_of(self.instrument.tick_size)
+        return count * numerator / denominator
+
+    def tick_at_or_above(self, price: float) -> int:
+        count = math.floor(Fraction(price) / Fraction(*fraction_of(self.instrument.tick_size))) - 2
+        while self.price_of(count) < price:
+            count += 1
+        return count
+
+    def tick_at_or_below(self, price: float) -> int:
+        count = math.ceil(Fraction(price) / Fraction(*fraction_of(self.instrument.tick_size))) + 2
+        while self.price_of(count) > price:
+            count -= 1
+        return count
+
+    def market_price(self, met: float, buys: bool) -> float:
+        slippage = self.settings.simulation.slippage_ticks
+        count = self.tick_at_or_above(met) + slippage if buys else self.tick_at_or_below(met) - slippage
+        if not self.instrument.negative_prices:
+            count = max(count, 1)
+        return self.price_of(count)
+
+    # sizes
+
+    def quantity_of(self, lots: int) -> float:
+        numerator, denominator = fraction_of(self.instrument.lot_size)
+        return lots * numerator / denominator
+
+    def sized(self, decision: Decision, mark: float) -> int:
+        """Wanted lots, signed as the target."""
+        target, price, stop = decision.target, decision.price, decision.stop
+        risk = self.settings.risk
+        if price == 0:
+            return 0
+        equity = max(self.equity(mark), 0) / self.settings.account.units_per_one
+        stake = equity * abs(target)
+        if risk.risk_per_trade is not None and not math.isnan(stop) and price != stop:
+            quantity = stake * risk.risk_per_trade / abs(price - stop)
+        else:
+            quantity = stake / abs(price)
+        dearest = max(abs(price), abs(mark))
+        quantity = min(quantity, risk.max_leverage * equity / dearest)
+        quantity = min(quantity, equity / self.instrument.margin.initial_rate / dearest)
+        return self.largest_count(quantity / self.instrument.multiplier) * (1 if target > 0 else -1)
+
+    def largest_count(self, quantity: float) -> int:
+        """The largest count of lots whose value is not above `quantity`."""
+        count = math.ceil(Fraction(quantity) / Fraction(*fraction_of(self.instrument.lot_size))) + 2
+        while self.quantity_of(count) > quantity:
+            count -= 1
+        return count
+
+    # money
+
+    def notional(self, price: float, lots: int) -> int:
+        """Signed as lots and price are."""
+        units = price * self.quantity_of(lots) * self.instrument.multiplier * self.settings.account.units_per_one
+        return round(units)
+
+    def equity(self, mark: float) -> int:
+        return self.balance + self.notional(mark, self.lots) - self.cost
+
+    def maintenance_margin(self, mark: float) -> int:
+        return math.ceil(abs(self.notional(mark, self.lots)) * self.instrument.margin.maintenance_rate)
+
+    def commission(self, notional: int, lots: int, is_maker: bool) -> int:
+        fees, per_one = self.instrument.fees, self.settings.account.units_per_one
+        rate = fees.maker_rate if is_maker else fees.taker_rate
+        units = rate * abs(notional) + fees.per_unit * self.quantity_of(abs(lots)) * per_one
+        if fees.minimum:
+            units = max(units, fees.minimum * per_one)
+        return round(units)
+
+    def market_order(self, lots: int, met: float, reason: int) -> None:
+        if lots:
+            self.fill(lots, self.market_price(met, lots > 0), reason)
+
+    def fill(self, lots: int, price: float, reason: int) -> None:
+        notional = self.notional(price, lots)
+        fee = self.commission(notional, lots, is_maker=reason == TAKE_PROFIT)
+        realized = 0
+        if lots * self.lots >= 0:
+            self.cost += notional
+        else:
+            released = round(Fraction(self.cost * abs(lots), abs(self.lots)))
+            realized = -notional - released
+            self.cost -= released
+        self.lots += lots
+        self.balance += realized - fee
+        if self.lots == 0:
+            self.stop = self.take_profit = NONE
+        self.fills.append(
+            Fill(self.bar, lots, price, fee, realized, self.lots, self.balance, self.phase, reason),
+        )
+
+
+@lru_cache
+def fraction_of(step: float) -> tuple[int, int]:
+    """Numerator and denominator of its decimal text."""
+    return Decimal(repr(step)).as_integer_ratio()
+
+
+def alike(one: float, other: float) -> bool:
+    return one == other or (math.isnan(one) and math.isnan(other))
+
+
+def run(
+    settings: BacktestSettings, bars: Bars, signals: Iterable[Any], kind: Callable[..., Reference] = Reference
+) -> tuple[list[Fill], list[float], list[int]]:
+    """Fills; equity in money and the position in lots after each bar."""
+    model = kind(settings, balance=settings.account.balance_units)
+    heard = {int(signal["bar"]): signal for signal in signals}
+    equity, lots = [], []
+    rows = zip(bars.open.tolist(), bars.high.tolist(), bars.low.tolist(), bars.close.tolist(), strict=True)
+    for model.bar, (open_, high, low, close) in enumerate(rows):
+        model.open(open_)
+        model.intrabar(low, high)
+        model.close(close, heard.get(model.bar))
+        equity.append(model.equity(close) / settings.account.units_per_one)
+        lots.append(model.lots)
+    return model.fills, equity, lots

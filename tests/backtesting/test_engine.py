@@ -1,0 +1,703 @@
+"""The kernel engine against the reference that is written from docs/backtesting.md, and each rule by hand."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field, fields
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, event, given, reject, settings
+from hypothesis import strategies as st
+
+from tradingd.backtesting.bars import Bars
+from tradingd.backtesting.engine import ROOM, Executed, trade
+from tradingd.backtesting.errors import BacktestError
+from tradingd.backtesting.settings import BacktestSettings, settings_of
+from tradingd.instruments import DAY_NS
+from tradingd.kernels import backtest as k
+from tradingd.kernels.signals import SIGNAL
+
+from . import reference
+
+NAN = math.nan
+
+
+def bars_of(rows: Any) -> Bars:
+    """Rows of open, high, low, close."""
+    prices = np.array(rows, float).reshape(-1, 4).T.copy()
+    opened = np.arange(prices.shape[1], dtype=np.int64) * DAY_NS
+    return Bars(opened, opened + DAY_NS, *prices, np.zeros(prices.shape[1]))
+
+
+def signals_of(rows: Any) -> np.ndarray[Any, Any]:
+    """Rows of bar, target, confidence, stop, take profit."""
+    return np.array([tuple(row) for row in rows], SIGNAL)
+
+
+# random worlds
+
+
+@dataclass(frozen=True)
+class World:
+    settings: BacktestSettings
+    bars: Bars
+    signals: np.ndarray[Any, Any]
+
+
+def one_of(rng: np.random.Generator, *choices: Any) -> Any:
+    return choices[int(rng.integers(len(choices)))]
+
+
+def random_instrument(rng: np.random.Generator) -> dict[str, Any]:
+    initial, maintenance = one_of(rng, (1.0, 0.0), (0.5, 0.25), (0.05, 0.03))
+    return {
+        "id": "X:X",
+        "asset_class": "future",
+        "tick_size": one_of(rng, 0.01, 0.25, 5e-05),
+        "lot_size": one_of(rng, 1.0, 0.001, 100.0),
+        "multiplier": one_of(rng, 1.0, 50.0),
+        "currency": "USD",
+        "fees": {
+            "maker_rate": one_of(rng, 0.0, -0.0001, 0.0002),
+            "taker_rate": one_of(rng, 0.0, 0.001, 0.00075, 0.02),
+            "per_unit": one_of(rng, 0.0, 0.0, 0.005, 1.3),
+            "minimum": one_of(rng, 0.0, 0.0, 1.0, 0.35),
+        },
+        "margin": {"initial_rate": initial, "maintenance_rate": maintenance},
+        "negative_prices": one_of(rng, False, True),
+    }
+
+
+def random_backtest(rng: np.random.Generator, instrument: dict[str, Any], price: float) -> BacktestSettings:
+    """With a balance that pays for a few lots or for many, and that a double holds to the unit."""
+    places = one_of(rng, 0, 2, 6)
+    lots = one_of(rng, 2, 30, 1000, 50_000)
+    balance = min(max(price * instrument["lot_size"] * instrument["multiplier"] * lots, 1.0), 1e14 / 10**places)
+    return settings_of(
+        {
+            "kind": "sma_cross",
+            "allocation": one_of(rng, 1.0, 0.3, 0.75),
+            "instrument": instrument,
+            "account": {"currency": "USD", "balance": f"{balance:.0f}", "unit": f"{10**-places:.{places}f}"},
+            "risk": {
+                "max_leverage": one_of(rng, 0.5, 1.0, 3.0, 20.0),
+                "risk_per_trade": one_of(rng, None, 0.01, 0.2, 1.0),
+            },
+            "simulation": {"slippage_ticks": one_of(rng, 0, 1, 7)},
+        }
+    )
+
+
+STEPS = (0.001, 0.01, 0.05, 0.3)
+
+
+def random_bars(
+    rng: np.random.Generator, count: int, start: float, tick: float, negative: bool, steps: Sequence[float] = STEPS
+) -> Bars:
+    """A walk in ticks: small and large, on and off the grid, with gaps; open and close are within low and high."""
+    size = max(start * float(rng.choice(steps)), 0.5)
+    gaps = rng.choice([0.0, 0.0, 1.0, 4.0], count) * rng.normal(0, size, count)
+    moves = rng.normal(0, size, count)
+    close = start + np.cumsum(gaps + moves)
+    open_ = close - moves
+    high = np.maximum(open_, close) + np.abs(rng.normal(0, size / 2, count))
+    low = np.minimum(open_, close) - np.abs(rng.normal(0, size / 2, count))
+    ticks = np.stack([open_, high, low, close], axis=1)
+    if rng.random() < 0.7:
+        ticks = np.round(ticks)
+    if not negative:
+        ticks = np.maximum(np.abs(ticks) if rng.random() < 0.8 else ticks, rng.choice([1.0, 0.3, 0.0]))
+        ticks[:, 1], ticks[:, 2] = ticks.max(axis=1), ticks.min(axis=1)
+    return bars_of(ticks / round(1 / tick))
+
+
+def random_signals(rng: np.random.Generator, bars: Bars, tick: float) -> np.ndarray[Any, Any]:
+    """Targets that repeat, turn, grow and shrink; stops and take profits mostly on the tick and on the right side."""
+    often = float(rng.choice([0.1, 0.4, 0.9]))
+    targets = rng.choice([-1.0, -0.5, -0.3, 0.0, 0.3, 0.5, 1.0, rng.uniform(-1, 1)], 4)
+    spread = float(np.mean(bars.high - bars.low)) + tick
+    den = round(1 / tick)
+    rows = []
+    for bar in np.flatnonzero(rng.random(len(bars)) < often):
+        target = float(rng.choice(targets))
+        confidence = float(rng.choice([1.0, 1.0, 0.7, 0.3, rng.random(), 0.0]))
+        prices = []
+        for side in (-1, 1):
+            away = side * math.copysign(1.0, target) * (1 if rng.random() < 0.9 else -1)
+            price = bars.close[bar] + away * spread * float(rng.choice([0.0, 0.4, 1.0, 2.0, 4.0]))
+            if rng.random() < 0.95:
+                price = round(price * den) / den
+            prices.append(price if rng.random() < 0.6 else NAN)
+        rows.append((int(bar), target, confidence, *prices))
+    return signals_of(rows)
+
+
+def world_of(seed: int, count: int = 80) -> World:
+    """Its first bars are the same for any count."""
+    rng = np.random.default_rng(seed)
+    start = one_of(rng, 3.0, 400.0, 10_000.0, 2_000_000.0)  # in ticks
+    instrument = random_instrument(rng)
+    tick = instrument["tick_size"]
+    backtest = random_backtest(rng, instrument, start * tick)
+    bars = random_bars(rng, 80, start, tick, instrument["negative_prices"])
+    return beginning(World(backtest, bars, random_signals(rng, bars, tick)), count)
+
+
+def beginning(world: World, count: int) -> World:
+    bars = Bars(*[getattr(world.bars, column.name)[:count].copy() for column in fields(Bars)])
+    return World(world.settings, bars, world.signals[world.signals["bar"] < count])
+
+
+worlds = partial(st.builds, world_of, st.integers(0, 2**32), st.integers(1, 80))
+
+
+@dataclass
+class Watched(reference.Reference):
+    """Counts what happens, so that the random worlds are known to reach it."""
+
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def protection_meets_the_open(self, price: float) -> None:
+        fills = len(self.fills)
+        super().protection_meets_the_open(price)
+        if len(self.fills) == fills:
+            return
+        entered = fills > 0 and self.fills[fills - 1].bar == self.bar and self.fills[fills - 1].reason == k.DECISION
+        what = ("stop", "take profit")[self.fills[-1].reason == k.TAKE_PROFIT]
+        self.seen[f"{what} of an entry meets the open" if entered else f"gap to the {what}"] += 1
+        if not entered and self.order is not None and (self.order.turns or self.order.opens):
+            self.seen[f"gap before {'a turn' if self.order.turns else 'an order that opens'}"] += 1
+
+    def intrabar(self, low: float, high: float) -> None:
+        stop, limit, fills = self.stop, self.take_profit, len(self.fills)
+        super().intrabar(low, high)
+        if len(self.fills) == fills:
+            return
+        reason = self.fills[-1].reason
+        self.seen[("", "stop", "take profit", "liquidation")[reason]] += 1
+        self.seen["stop and take profit in a bar"] += (
+            reason == k.STOP_LOSS and low <= min(stop, limit) <= max(stop, limit) <= high
+        )
+        self.seen["entry and exit in a bar"] += fills > 0 and self.fills[fills - 1].bar == self.bar
+
+    def market_order(self, lots: int, met: float, reason: int) -> None:
+        if reason == k.DECISION and lots:
+            if self.lots == 0:
+                turned = bool(self.fills) and self.fills[-1].bar == self.bar and self.fills[-1].reason == k.DECISION
+                self.seen["turn" if turned else "entry"] += 1
+            elif lots * self.lots > 0:
+                self.seen["add"] += 1
+            else:
+                self.seen["exit" if lots == -self.lots else "reduction"] += 1
+            self.seen["short" if lots < 0 else "long"] += 1
+        super().market_order(lots, met, reason)
+
+    def sized(self, decision: reference.Decision, mark: float) -> int:
+        lots = super().sized(decision, mark)
+        self.seen[TOO_LARGE] += abs(lots) >= 2**53
+        return lots
+
+    def notional(self, price: float, lots: int) -> int:
+        units = super().notional(price, lots)
+        self.seen[TOO_LARGE] += abs(units) >= 2**62
+        return units
+
+
+TOO_LARGE = "an amount that does not fit"
+KINDS = (
+    "entry", "add", "reduction", "exit", "turn", "long", "short", "stop", "take profit", "liquidation",
+    "stop and take profit in a bar", "entry and exit in a bar", "gap to the stop", "gap to the take profit",
+    "stop of an entry meets the open", "take profit of an entry meets the open", "gap before a turn",
+    "gap before an order that opens",
+)  # fmt: skip
+
+
+def compared(world: World) -> Counter[str]:
+    """Engine and reference agree to the last unit; what happened."""
+    seen: Counter[str] = Counter()
+    fills, equity, lots = reference.run(world.settings, world.bars, world.signals, partial(Watched, seen=seen))
+    try:
+        found = trade(world.settings, world.bars, world.signals)
+    except BacktestError:
+        assert seen[TOO_LARGE]
+        return seen
+    assert tuples(found) == [astuple(fill) for fill in fills]
+    assert not is_exact(world, found) or found.equity.tolist() == equity
+    assert found.lots.tolist() == lots
+    return seen
+
+
+def executed(world: World) -> Executed:
+    try:
+        return trade(world.settings, world.bars, world.signals)
+    except BacktestError:  # `compared` looks at whether it may
+        reject()
+
+
+def is_exact(world: World, found: Executed) -> bool:
+    """Whether a double holds all units of the equity."""
+    return bool(np.abs(found.equity).max() * world.settings.account.units_per_one < 2**53)
+
+
+def tuples(found: Executed) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in found.fills[[each.name for each in fields(reference.Fill)]].tolist()]
+
+
+# the engine is the text
+
+
+@settings(max_examples=1000)
+@given(worlds())
+def test_fills_equity_and_lots_are_those_of_the_text(world: World) -> None:
+    for kind in +compared(world):
+        event(kind)
+
+
+def test_random_worlds_hold_every_kind_of_event() -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(500):
+        seen += compared(world_of(seed))
+    assert min(seen[kind] for kind in KINDS) >= 3, seen
+
+
+def test_phases_and_reasons_are_those_of_the_kernel() -> None:
+    assert (k.OPEN, k.INTRABAR) == (reference.OPEN, reference.INTRABAR)
+    assert (k.DECISION, k.STOP_LOSS, k.TAKE_PROFIT, k.LIQUIDATION) == (
+        reference.DECISION, reference.STOP_LOSS, reference.TAKE_PROFIT, reference.LIQUIDATION,
+    )  # fmt: skip
+
+
+@settings(max_examples=200)
+@given(worlds(), st.data())
+def test_no_bar_is_known_before_it_is_there(world: World, data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, len(world.bars)))
+    early = beginning(world, count)
+    whole, part = executed(world), executed(early)
+    assert tuples(part) == [row for row in tuples(whole) if row[0] < count]
+    assert part.equity.tolist() == whole.equity[:count].tolist()
+    assert part.lots.tolist() == whole.lots[:count].tolist()
+
+
+@settings(max_examples=200)
+@given(worlds())
+def test_money_is_conserved(world: World) -> None:
+    """Whatever was paid, got and is still held adds up, in whole units."""
+    found, account = executed(world), world.settings.account
+    model = reference.Reference(world.settings)
+    assume(is_exact(world, found))
+    balance, lots, flow = account.balance_units, 0, 0
+    for fill in found.fills:
+        balance += int(fill["realized"]) - int(fill["fee"])
+        lots += int(fill["lots"])
+        flow += model.notional(float(fill["price"]), int(fill["lots"]))
+        assert (balance, lots) == (fill["balance"], fill["position"])
+    # what is still held has cost what was paid less what came back, and what came back is profit in part
+    cost = flow + int(found.fills["realized"].sum())
+    assert lots != 0 or cost == 0
+    value = model.notional(float(world.bars.close[-1]), lots)
+    assert found.equity[-1] == (balance + value - cost) / account.units_per_one
+
+
+@settings(max_examples=200)
+@given(worlds())
+def test_round_trips_are_those_of_the_fills(world: World) -> None:
+    found, bars = executed(world), world.bars
+    ways: list[list[Any]] = []
+    for fill in found.fills:
+        if not ways or ways[-1][-1]["position"] == 0:
+            ways.append([])
+        ways[-1].append(fill)
+    assert len(found.trips) == len(ways)
+    for trip, way in zip(found.trips, ways, strict=True):
+        first, last = way[0], way[-1]
+        opened = [fill for fill in way if fill["lots"] * first["lots"] > 0]
+        closed = [fill for fill in way if fill["lots"] * first["lots"] < 0]
+        exit_bar = int(last["bar"]) if last["position"] == 0 else -1
+        assert (trip["entry_bar"], trip["exit_bar"], trip["reason"]) == (first["bar"], exit_bar, last["reason"])
+        assert (trip["side"], trip["lots"], trip["closed_lots"]) == (np.sign(first["lots"]), size(opened), size(closed))
+        assert trip["realized"] == sum(int(fill["realized"]) for fill in way)
+        assert trip["fees"] == sum(int(fill["fee"]) for fill in way)
+        assert trip["entry_price"] == pytest.approx(mean_price(opened), rel=1e-12, abs=1e-12)
+        assert trip["exit_price"] == pytest.approx(mean_price(closed), rel=1e-12, abs=1e-12, nan_ok=True)
+        # of the bar of the exit only the fill is known to have been within the trip
+        held = slice(int(first["bar"]), exit_bar if exit_bar >= 0 else len(bars))
+        met = [float(fill["price"]) for fill in way]
+        assert trip["lowest"] == min([*met, *bars.low[held].tolist()])
+        assert trip["highest"] == max([*met, *bars.high[held].tolist()])
+    account = world.settings.account
+    if is_exact(world, found) and (not ways or ways[-1][-1]["position"] == 0):
+        earned = int(found.trips["realized"].sum() - found.trips["fees"].sum())
+        assert found.equity[-1] == (account.balance_units + earned) / account.units_per_one
+
+
+def test_a_trip_of_one_entry_has_its_very_price() -> None:
+    """Three shares at 105.28 have a mean of 105.28, not of 105.28000000000002."""
+    for lots in range(1, 100):
+        found = traded(desk(balance=str(lots * 100)), [FLAT, (105.28,) * 4, (99.19,) * 4], say(0, 1), say(1, 0))
+        (trip,) = found.trips
+        assert (trip["lots"], trip["entry_price"], trip["exit_price"]) == (lots, 105.28, 99.19)
+
+
+def size(fills: list[Any]) -> int:
+    return sum(abs(int(fill["lots"])) for fill in fills)
+
+
+def mean_price(fills: list[Any]) -> float:
+    return sum(float(fill["price"]) * abs(int(fill["lots"])) for fill in fills) / size(fills) if fills else NAN
+
+
+# by hand
+
+
+def desk(balance: str = "10000", unit: str = "0.01", allocation: float = 1.0, **named: Any) -> BacktestSettings:
+    """Ticks of 0.01 and lots of 1, without fees; `risk`, `simulation` and fields of the instrument by name."""
+    tables = {name: named.pop(name) for name in ("risk", "simulation") if name in named}
+    instrument = {"id": "X:X", "asset_class": "future", "tick_size": 0.01, "lot_size": 1.0, "currency": "USD"} | named
+    account = {"currency": "USD", "balance": balance, "unit": unit}
+    return settings_of(
+        {"kind": "sma_cross", "instrument": instrument, "account": account, "allocation": allocation} | tables
+    )
+
+
+def say(bar: int, target: float, stop: float = NAN, take_profit: float = NAN, confidence: float = 1.0) -> Any:
+    return bar, target, confidence, stop, take_profit
+
+
+FLAT = (100.0, 100.0, 100.0, 100.0)
+Row = tuple[float, float, float, float]
+
+
+def traded(backtest: BacktestSettings, rows: Sequence[Row], *said: Any) -> Executed:
+    """And the text says the same."""
+    bars, signals = bars_of(rows), signals_of(said)
+    found = trade(backtest, bars, signals)
+    fills, equity, lots = reference.run(backtest, bars, signals)
+    assert tuples(found) == [astuple(fill) for fill in fills]
+    assert (found.equity.tolist(), found.lots.tolist()) == (equity, lots)
+    return found
+
+
+def briefly(found: Executed) -> list[tuple[Any, ...]]:
+    """(bar, lots, price, phase, reason) of the fills."""
+    return [tuple(row) for row in found.fills[["bar", "lots", "price", "phase", "reason"]].tolist()]
+
+
+def test_a_decision_is_filled_at_the_next_open_with_the_size_of_the_close() -> None:
+    found = traded(desk(), [FLAT, (102, 103, 101, 103), (104, 104, 104, 104)], say(0, 0.5))
+    assert briefly(found) == [(1, 50, 102.0, k.OPEN, k.DECISION)]
+    assert found.equity.tolist() == [10_000, 10_050, 10_100]
+    assert found.lots.tolist() == [0, 50, 50]
+
+
+def test_without_signals_nothing_happens() -> None:
+    found = traded(desk(), [FLAT, FLAT])
+    assert len(found.fills) == len(found.trips) == 0
+    assert found.equity.tolist() == [10_000, 10_000]
+
+
+def test_a_decision_at_the_last_close_is_never_filled() -> None:
+    assert briefly(traded(desk(), [FLAT, FLAT], say(1, 1.0))) == []
+
+
+def test_a_position_that_is_open_at_the_end_is_marked_at_the_last_close() -> None:
+    found = traded(desk(fees={"taker_rate": 0.01}), [FLAT, (100, 110, 100, 110)], say(0, 0.5))
+    (fill,), (trip,) = found.fills, found.trips
+    assert (fill["fee"], fill["balance"], fill["position"]) == (50_00, 9_950_00, 50)
+    assert found.equity[-1] == 10_450.0
+    assert (trip["exit_bar"], trip["closed_lots"], trip["fees"]) == (-1, 0, 50_00)
+    assert math.isnan(trip["exit_price"])
+
+
+@pytest.mark.parametrize(("target", "stop", "open_", "price"), [(1, 95, 90.0, 90.0), (-1, 105, 111.0, 111.0)])
+def test_a_gap_through_the_stop_fills_at_the_open(target: int, stop: float, open_: float, price: float) -> None:
+    found = traded(desk(), [FLAT, FLAT, (open_, 120, 80, 100)], say(0, target, stop))
+    assert briefly(found)[1:] == [(2, -100 * target, price, k.OPEN, k.STOP_LOSS)]
+
+
+@pytest.mark.parametrize(("target", "limit", "open_"), [(1, 105, 110.0), (-1, 95, 90.0)])
+def test_a_gap_through_the_take_profit_fills_at_its_own_price(target: int, limit: float, open_: float) -> None:
+    found = traded(desk(), [FLAT, FLAT, (open_, 120, 80, 100)], say(0, target, NAN, limit))
+    assert briefly(found)[1:] == [(2, -100 * target, limit, k.OPEN, k.TAKE_PROFIT)]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "price", "reason"),
+    [
+        (95, 104.99, 95, k.STOP_LOSS),
+        (95.01, 105, 105, k.TAKE_PROFIT),
+        (95, 105, 95, k.STOP_LOSS),
+        (95.01, 104.99, 0, None),
+    ],
+)
+def test_the_stop_was_first_where_a_bar_holds_both(low: float, high: float, price: float, reason: int | None) -> None:
+    found = traded(desk(), [FLAT, FLAT, (100, high, low, 100), (100, 104, 96, 100)], say(0, 1, 95, 105))
+    expected = [(2, -100, price, k.INTRABAR, reason)] if reason is not None else []
+    assert briefly(found)[1:] == expected
+
+
+def test_an_entry_and_its_stop_are_in_one_bar() -> None:
+    found = traded(desk(), [FLAT, (100, 101, 94, 100)], say(0, 1, 95))
+    assert briefly(found) == [(1, 100, 100.0, k.OPEN, k.DECISION), (1, -100, 95.0, k.INTRABAR, k.STOP_LOSS)]
+    (trip,) = found.trips
+    assert (trip["entry_bar"], trip["exit_bar"], trip["realized"]) == (1, 1, -500_00)
+    assert (trip["lowest"], trip["highest"]) == (95.0, 100.0)  # the rest of the bar may have come after the exit
+
+
+def test_an_entry_that_opens_beyond_its_protection_ends_at_once() -> None:
+    below = traded(desk(), [FLAT, (94, 100, 90, 100)], say(0, 1, 95))
+    assert briefly(below) == [(1, 100, 94.0, k.OPEN, k.DECISION), (1, -100, 94.0, k.OPEN, k.STOP_LOSS)]
+    above = traded(desk(), [FLAT, (106, 110, 100, 100)], say(0, 1, 95, 105))
+    assert briefly(above) == [(1, 100, 106.0, k.OPEN, k.DECISION), (1, -100, 105.0, k.OPEN, k.TAKE_PROFIT)]
+
+
+def test_a_turn_fills_both_orders_at_one_open() -> None:
+    """The other side has the size of what is left: 100 lots lost 10 each, so 9,000 at the close of 100 are 90 lots."""
+    rows = [FLAT, FLAT, (90, 90, 90, 90)]
+    found = traded(desk(), rows, say(0, 1), say(1, -1))
+    assert briefly(found)[1:] == [(2, -100, 90.0, k.OPEN, k.DECISION), (2, -90, 90.0, k.OPEN, k.DECISION)]
+    assert found.fills["balance"].tolist() == [10_000_00, 9_000_00, 9_000_00]
+    assert len(found.trips) == 2
+
+
+def test_a_turn_takes_the_new_protection_and_none_of_the_old() -> None:
+    rows = [FLAT, FLAT, FLAT, (100, 112, 91, 100)]
+    found = traded(desk(), rows, say(0, 1, 95, 110), say(1, -1, 120))
+    assert briefly(found)[1:] == [(2, -100, 100.0, k.OPEN, k.DECISION), (2, -100, 100.0, k.OPEN, k.DECISION)]
+    through = traded(desk(), [FLAT, FLAT, (121, 121, 121, 121)], say(0, 1), say(1, -0.5, 120))
+    assert briefly(through)[1:] == [
+        (2, -100, 121.0, k.OPEN, k.DECISION),
+        (2, -60, 121.0, k.OPEN, k.DECISION),  # half of 12,100 at 100
+        (2, 60, 121.0, k.OPEN, k.STOP_LOSS),
+    ]
+
+
+def test_a_turn_to_less_than_a_lot_closes() -> None:
+    found = traded(desk(), [FLAT] * 3, say(0, 1), say(1, -0.001))
+    assert briefly(found)[1:] == [(2, -100, 100.0, k.OPEN, k.DECISION)]
+
+
+def test_after_a_stop_nothing_is_opened_before_the_target_changes() -> None:
+    rows = [FLAT, (100, 100, 94, 100), FLAT, FLAT, FLAT, FLAT]
+    found = traded(desk(), rows, say(0, 1, 95), say(1, 1, 90), say(2, 1, 80, 150), say(3, 0.5, 80))
+    assert briefly(found)[1:] == [(1, -100, 95.0, k.INTRABAR, k.STOP_LOSS), (4, 47, 100.0, k.OPEN, k.DECISION)]
+
+
+def test_an_order_that_opens_is_filled_though_protection_has_closed_the_position() -> None:
+    """Its decision was there before, and had another target than that of what was closed."""
+    rows = [FLAT, FLAT, (90, 90, 90, 90), FLAT]
+    added = traded(desk(), rows, say(0, 0.5, 95), say(1, 1.0, 80))
+    assert briefly(added)[1:] == [(2, 50, 90.0, k.OPEN, k.DECISION)]  # the stop has moved to 80
+    rows[2] = (75, 75, 75, 75)
+    added = traded(desk(), rows, say(0, 0.5, 95), say(1, 1.0, 80))
+    assert briefly(added)[1:] == [
+        (2, -50, 75.0, k.OPEN, k.STOP_LOSS),
+        (2, 50, 75.0, k.OPEN, k.DECISION),
+        (2, -50, 75.0, k.OPEN, k.STOP_LOSS),
+    ]
+
+
+def test_a_turn_opens_though_protection_has_closed_the_position() -> None:
+    found = traded(desk(), [FLAT, FLAT, (90, 90, 90, 90)], say(0, 1, 95), say(1, -1))
+    assert briefly(found)[1:] == [(2, -100, 90.0, k.OPEN, k.STOP_LOSS), (2, -90, 90.0, k.OPEN, k.DECISION)]
+
+
+def test_an_order_that_reduces_finds_nothing_where_protection_was_before() -> None:
+    for target in (0.5, 0.0):
+        found = traded(desk(), [FLAT, FLAT, (90, 90, 90, 90), FLAT], say(0, 1, 95), say(1, target))
+        assert briefly(found)[1:] == [(2, -100, 90.0, k.OPEN, k.STOP_LOSS)]
+
+
+def test_a_decision_on_the_same_side_moves_what_it_has() -> None:
+    """The stop is moved at the close, and a decision without a take profit leaves it."""
+    rows = [FLAT, FLAT, (100, 104, 96, 100), (100, 105, 98.5, 100)]
+    moved = traded(desk(), rows, say(0, 1, 95, 105), say(2, 1, 98))
+    assert briefly(moved)[1:] == [(3, -100, 105.0, k.INTRABAR, k.TAKE_PROFIT)]
+    rows[3] = (100, 105, 98, 100)
+    moved = traded(desk(), rows, say(0, 1, 95, 105), say(2, 1, 98))
+    assert briefly(moved)[1:] == [(3, -100, 98.0, k.INTRABAR, k.STOP_LOSS)]
+
+
+def test_protection_is_of_the_whole_position_and_ends_with_it() -> None:
+    rows = [FLAT, FLAT, FLAT, (100, 100, 94, 100), FLAT, (100, 100, 90, 100)]
+    found = traded(desk(), rows, say(0, 0.5, 95), say(1, 1.0), say(3, 0.3))
+    assert briefly(found)[1:] == [
+        (2, 50, 100.0, k.OPEN, k.DECISION),
+        (3, -100, 95.0, k.INTRABAR, k.STOP_LOSS),
+        (4, 28, 100.0, k.OPEN, k.DECISION),  # 30 % of 9,500, and no stop
+    ]
+
+
+def test_a_smaller_target_reduces() -> None:
+    found = traded(desk(), [FLAT, FLAT, (110, 110, 110, 110)], say(0, 1), say(1, 0.25))
+    assert briefly(found)[1:] == [(2, -75, 110.0, k.OPEN, k.DECISION)]
+    assert found.fills["realized"][1] == 750_00
+
+
+def test_a_repeated_target_places_no_order() -> None:
+    rows = [FLAT, FLAT, (120, 120, 120, 120), FLAT]
+    assert len(traded(desk(), rows, say(0, 1), say(1, 1), say(2, 1, confidence=0.5)).fills) == 1
+
+
+def test_no_confidence_is_no_target() -> None:
+    found = traded(desk(), [FLAT] * 4, say(0, 1, confidence=0.0), say(1, 1, 95), say(2, 1, 95, confidence=0.0))
+    assert briefly(found) == [(2, 100, 100.0, k.OPEN, k.DECISION), (3, -100, 100.0, k.OPEN, k.DECISION)]
+
+
+def test_allocation_is_what_a_target_of_one_stands_for() -> None:
+    assert briefly(traded(desk(allocation=0.3), [FLAT] * 2, say(0, -1)))[0][1] == -30
+
+
+def test_risk_per_trade_is_lost_at_the_stop() -> None:
+    found = traded(desk(risk={"risk_per_trade": 0.01}), [FLAT, (100, 100, 90, 100)], say(0, 0.5, 95))
+    assert [fill[1] for fill in briefly(found)] == [10, -10]  # 50 at 5 each
+    assert found.fills["realized"][1] == -50_00
+
+
+@pytest.mark.parametrize(
+    ("leverage", "initial", "lots"), [(3.0, 0.05, 300), (3.0, 0.5, 200), (20.0, 0.05, 400), (0.5, 1.0, 50)]
+)
+def test_leverage_and_margin_are_limits(leverage: float, initial: float, lots: int) -> None:
+    backtest = desk(risk={"risk_per_trade": 0.04, "max_leverage": leverage}, margin={"initial_rate": initial})
+    assert briefly(traded(backtest, [FLAT] * 2, say(0, 1, 99)))[0][1] == lots
+    without = traded(backtest, [FLAT] * 2, say(0, 1))
+    assert briefly(without)[0][1] == min(lots, 100)
+    at_the_price = traded(backtest, [FLAT, FLAT], say(0, 1, 100))
+    assert briefly(at_the_price)[0][1] == min(lots, 100)
+
+
+def test_lots_are_floored_with_their_decimal_value() -> None:
+    """0.3 is three lots of 0.1, though 0.3 / 0.1 is below three."""
+    found = traded(desk(balance="30", lot_size=0.1), [FLAT] * 2, say(0, 1))
+    assert briefly(found)[0][1] == 3
+    found = traded(desk(multiplier=50.0, lot_size=0.001), [FLAT] * 2, say(0, -1))
+    assert briefly(found)[0][1] == -2000
+
+
+def test_nothing_is_bought_at_a_price_of_zero() -> None:
+    backtest = desk(negative_prices=True)
+    assert briefly(traded(backtest, [(0, 0, 0, 0)] * 2, say(0, 1, -5))) == []
+
+
+def test_a_market_order_is_rounded_against_itself_and_slips() -> None:
+    backtest = desk(simulation={"slippage_ticks": 3}, tick_size=0.25)
+    rows = [FLAT, (100.1, 101, 100, 100), (100.1, 100.2, 100, 100)]
+    assert [fill[2] for fill in briefly(traded(backtest, rows, say(0, 1), say(1, 0)))] == [101.0, 99.25]
+    on_the_tick = traded(backtest, [FLAT] * 3, say(0, 1), say(1, 0))
+    assert [fill[2] for fill in briefly(on_the_tick)] == [100.75, 99.25]
+    stop = traded(backtest, [FLAT, (100, 100, 90, 95)], say(0, 1, 95.0))
+    assert briefly(stop)[1] == (1, -99 - 1, 94.25, k.INTRABAR, k.STOP_LOSS)
+    limit = traded(backtest, [FLAT, (100, 110, 100, 105)], say(0, 1, NAN, 105.0))
+    assert briefly(limit)[1][2] == 105.0
+
+
+@pytest.mark.parametrize(("negative", "price"), [(False, 0.01), (True, -0.03)])
+def test_below_one_tick_nothing_trades_unless_prices_may(negative: bool, price: float) -> None:
+    backtest = desk(simulation={"slippage_ticks": 5}, negative_prices=negative)
+    found = traded(backtest, [FLAT, (0.02, 1, 0.02, 1)], say(0, -1))
+    assert briefly(found)[0][2] == price
+
+
+def test_the_minimum_commission_is_per_fill() -> None:
+    fees = {"taker_rate": 0.001, "per_unit": 0.05, "minimum": 10.0}
+    found = traded(desk(fees=fees), [FLAT] * 4, say(0, 1), say(1, 0.5), say(2, 0))
+    assert found.fills["fee"].tolist() == [15_00, 10_00, 10_00]  # 10 + 5; 5 + 2.5 and less
+
+
+def test_a_take_profit_pays_the_rate_of_a_maker() -> None:
+    fees = {"taker_rate": 0.001, "maker_rate": -0.0005}
+    found = traded(desk(fees=fees), [FLAT, (100, 110, 100, 110)], say(0, 1, NAN, 110.0))
+    assert found.fills["fee"].tolist() == [10_00, -5_50]
+    assert found.equity[-1] == 10_000 + 1_000 - 10 + 5.5
+
+
+def test_each_amount_is_rounded_once_half_to_even() -> None:
+    """Two at 2.5 cost 5; half of 5 is 2, so the first sale at 3.0 earns 1 and the second at 3.5 (4) earns 1."""
+    backtest = desk(balance="5", unit="1", tick_size=0.5)
+    rows = [(2.5, 2.5, 2.5, 2.5)] * 2 + [(3.0, 3.0, 3.0, 3.0), (3.5, 3.5, 3.5, 3.5)]
+    found = traded(backtest, rows, say(0, 1), say(1, 0.5), say(2, 0))
+    assert found.fills["lots"].tolist() == [2, -1, -1]
+    assert found.fills["realized"].tolist() == [0, 1, 1]
+    assert found.equity.tolist() == [5, 5, 6, 7]
+
+
+MARGIN = {"initial_rate": 0.5, "maintenance_rate": 0.25}
+
+
+@pytest.mark.parametrize(("low", "ends"), [(66.67, False), (66.66, True)])
+def test_below_maintenance_a_long_position_ends_at_the_worst_price(low: float, ends: bool) -> None:
+    """200 at 100 with 10,000: 200 x 66.66 less a debt of 10,000 is 3,332, a quarter of the value is 3,333."""
+    backtest = desk(risk={"risk_per_trade": 1.0, "max_leverage": 20.0}, margin=MARGIN)
+    found = traded(backtest, [FLAT, FLAT, (100, 100, low, 90), FLAT], say(0, 1, 50.0))
+    assert briefly(found)[1:] == ([(2, -200, low, k.INTRABAR, k.LIQUIDATION)] if ends else [])
+
+
+@pytest.mark.parametrize(("high", "ends"), [(120.0, False), (120.01, True)])
+def test_below_maintenance_a_short_position_ends_at_the_worst_price(high: float, ends: bool) -> None:
+    backtest = desk(risk={"risk_per_trade": 1.0, "max_leverage": 20.0}, margin=MARGIN)
+    found = traded(backtest, [FLAT, FLAT, (100, high, 100, 100), FLAT], say(0, -1, 150.0))
+    assert briefly(found)[1:] == ([(2, 200, high, k.INTRABAR, k.LIQUIDATION)] if ends else [])
+
+
+def test_the_stop_is_before_the_liquidation_and_a_debt_opens_nothing() -> None:
+    backtest = desk(risk={"risk_per_trade": 1.0, "max_leverage": 20.0}, margin=MARGIN)
+    rows = [FLAT, FLAT, (40, 40, 40, 40), FLAT, FLAT]
+    found = traded(backtest, rows, say(0, 1, 50.0), say(2, -1), say(3, 1))
+    assert briefly(found)[1:] == [(2, -200, 40.0, k.OPEN, k.STOP_LOSS)]
+    assert found.equity[-1] == -2_000.0
+
+
+def test_margin_is_looked_at_below_zero_too() -> None:
+    """50 at 1.00 with 100: at -1.00 nothing is left, and a quarter of 50 is to be held."""
+    backtest = desk(balance="100", negative_prices=True, margin=MARGIN)
+    one = (1.0, 1.0, 1.0, 1.0)
+    found = traded(backtest, [one, one, (1.0, 1.0, -1.0, -0.5), one], say(0, 0.5))
+    assert briefly(found)[1:] == [(2, -50, -1.0, k.INTRABAR, k.LIQUIDATION)]
+
+
+def test_margin_is_counted_in_whole_units() -> None:
+    """A short of 1 at 5.0 with 6: at 8.6 (9) there are 2 left, and a quarter of 9 is 3 where it is rounded up."""
+    backtest = desk(balance="6", unit="1", tick_size=0.1, margin=MARGIN)
+    five = (5.0, 5.0, 5.0, 5.0)
+    found = traded(backtest, [five, five, (5.0, 8.6, 5.0, 5.0), five], say(0, -1))
+    assert briefly(found)[1:] == [(2, 1, 8.6, k.INTRABAR, k.LIQUIDATION)]
+
+
+def test_maintenance_of_the_whole_value_ends_a_debt() -> None:
+    backtest = desk(margin={"initial_rate": 1.0, "maintenance_rate": 1.0})
+    kept = traded(backtest, [FLAT, FLAT, (10, 10, 1, 10)], say(0, 1))
+    assert len(kept.fills) == 1
+    ended = traded(backtest, [FLAT, (101, 101, 101, 101)], say(0, 1))
+    assert briefly(ended)[1:] == [(1, -100, 101.0, k.INTRABAR, k.LIQUIDATION)]
+
+
+def test_an_amount_that_does_not_fit_is_refused() -> None:
+    backtest = desk(balance="1000000000", unit="0.000000001")
+    with pytest.raises(BacktestError, match="coarser unit"):
+        trade(backtest, bars_of([FLAT, (1000.0, 1000.0, 1000.0, 1000.0)]), signals_of([say(0, 1)]))
+
+
+def test_more_fills_than_there_is_room_for() -> None:
+    """A turn at each open: the engine makes room twice, and goes on where it was."""
+    rng = np.random.default_rng(7)
+    backtest = desk(balance="1000000", fees={"taker_rate": 0.0001})
+    bars = random_bars(rng, ROOM * 3 // 2, 10_000.0, 0.01, False, [0.001])
+    signals = signals_of([say(bar, 1.0 - bar % 2 * 1.5) for bar in range(len(bars))])
+    assert compared(World(backtest, bars, signals))["turn"] > ROOM
+    assert len(trade(backtest, bars, signals).fills) > 2 * ROOM
+
+
+def test_rooms_that_end_anywhere_make_no_difference() -> None:
+    """The first room ends at fills that are stops, entries and turns."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        bars = random_bars(rng, ROOM, 10_000.0, 0.01, False, [0.001])
+        said = [
+            say(bar, float(rng.choice([1, -1, 0.5])), *(bars.close[bar] + rng.choice([-1, 1], 2)))
+            for bar in range(len(bars))
+        ]
+        world = World(desk(balance="1000000000"), bars, signals_of(said))
+        compared(world)
+        assert len(trade(world.settings, bars, world.signals).fills) > ROOM
