@@ -7,8 +7,22 @@ python -m benchmarks --full     the ten-minute paced run and ten million ticks t
 import subprocess
 import sys
 
-SHORT = (("bars", "10000000"), ("journal",), ("throughput", "3"), ("startup", "1000000"), ("latency", "60"))
-FULL = (("bars", "10000000"), ("journal",), ("throughput", "5"), ("startup", "10000000"), ("latency", "600"))
+SHORT = (
+    ("bars", "10000000"),
+    ("backtest",),
+    ("journal",),
+    ("throughput", "3"),
+    ("startup", "1000000"),
+    ("latency", "60"),
+)
+FULL = (
+    ("bars", "10000000"),
+    ("backtest",),
+    ("journal",),
+    ("throughput", "5"),
+    ("startup", "10000000"),
+    ("latency", "600"),
+)
 
 
 def main() -> None:

@@ -51,15 +51,16 @@ def signal_bars(
     exits = steps[1:]
     alone = exits.size == 0  # then nothing else decides what is wanted
     count = cursor[1]
+    quiet = False
+    target, confidence, stop, take_profit = own.target, own.confidence, own.stop, own.take_profit
     for i in range(cursor[0], close.size):
         if count == signals.size:
             cursor[0], cursor[1] = i, count
             return FULL
         bar.ts_open, bar.ts_close = ts_open[i], ts_close[i]
         bar.open, bar.high, bar.low, bar.close, bar.volume = open_[i], high[i], low[i], close[i], volume[i]
-        target, confidence, stop, take_profit = own.target, own.confidence, own.stop, own.take_profit
         call_step(address, state, at, params, out)
-        if alone and slot.warmup == 0 and is_still(own, target, confidence, stop, take_profit):
+        if quiet and is_still(own, target, confidence, stop, take_profit):
             continue
         if weigh(slot, at, s, exits, wish, told[0]):
             say(signals[count], i, told[0])
@@ -67,6 +68,8 @@ def signal_bars(
             if slot.unlawful != 0:
                 cursor[0], cursor[1] = i, count
                 return UNLAWFUL
+        quiet = alone and slot.warmup == 0
+        target, confidence, stop, take_profit = own.target, own.confidence, own.stop, own.take_profit
     cursor[0], cursor[1] = close.size, count
     return DONE
 
