@@ -10,17 +10,17 @@ from tradingd.backtesting.metrics import Metrics
 
 WIDTH, HEIGHT, FLOOR = 720, 180, 60  # of the picture, of equity's part, of drawdown's part
 POINTS_MAX = 1000
-SHOWN = (
-    "total_return",
-    "cagr",
-    "sharpe",
-    "sortino",
-    "max_drawdown",
-    "calmar",
-    "closed_trades",
-    "win_rate",
-    "profit_factor",
-)
+SHOWN = {
+    "total_return": ".1%",
+    "cagr": ".1%",
+    "sharpe": ".2f",
+    "sortino": ".2f",
+    "max_drawdown": ".1%",
+    "calmar": ".2f",
+    "closed_trades": ",",
+    "win_rate": ".0%",
+    "profit_factor": ".2f",
+}
 
 
 class Picture(str):
@@ -46,7 +46,7 @@ def picture(ts_ns: Any, equity: Any) -> Picture:
         f'<polyline fill="none" stroke="#2563eb" stroke-width="1.5" points="{_line(money, 4, HEIGHT)}"/>'
         f'<polyline fill="none" stroke="#dc2626" points="{_line(depth, HEIGHT + 8, HEIGHT + FLOOR)}"/>'
         f'<text x="2" y="12" fill="currentColor">{top}</text>'
-        f'<text x="2" y="{HEIGHT + FLOOR}" fill="#dc2626">{float(np.min(below)):.1%}</text>'
+        f'<text x="{WIDTH - 2}" y="{HEIGHT + FLOOR}" text-anchor="end" fill="#dc2626">{float(np.min(below)):.1%}</text>'
         f'<text x="2" y="{HEIGHT + FLOOR + 16}" fill="currentColor">{first}</text>'
         f'<text x="{WIDTH - 2}" y="{HEIGHT + FLOOR + 16}" text-anchor="end" fill="currentColor">{last}</text></svg>'
     )
@@ -61,10 +61,12 @@ def _line(values: Any, top: float, bottom: float) -> str:
 
 def figures_table(metrics: Metrics) -> str:
     rows = (
-        f"<tr><th>{escape(name.replace('_', ' '))}</th><td>{_text(getattr(metrics, name))}</td></tr>" for name in SHOWN
+        f'<tr><th style="text-align:left">{escape(name.replace("_", " "))}</th>'
+        f'<td style="text-align:right">{_text(getattr(metrics, name), form)}</td></tr>'
+        for name, form in SHOWN.items()
     )
     return f"<table>{''.join(rows)}</table>"
 
 
-def _text(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.4g}"
+def _text(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
