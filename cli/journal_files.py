@@ -1,5 +1,6 @@
 """trade journal: what is done with the files of a journal, as files."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ import typer
 from . import frame
 from .options import AsJson, JournalArgument
 from .output import answer, counted, note
-from .reading import give_way, opened
+from .reading import NICENESS, give_way, opened
 from .verify import report_lines, report_object
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def compact(
     """
     from tradingd.journal.compact import compact as compacted
 
-    give_way(journal)
+    os.nice(NICENESS)
     made = compacted(journal, mb, say=note)
     lines = [f"made {_segment_text(each)}" for each in made] if made else ["nothing to join"]
     answer({"compacted": made}, lines, as_json)

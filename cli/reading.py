@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tradingd.journal.reader import JournalReader
 
+NICENESS = 10
+
 
 @contextmanager
 def opened(journal: Path) -> "Iterator[JournalReader]":
@@ -27,7 +29,8 @@ def opened(journal: Path) -> "Iterator[JournalReader]":
 def give_way(journal: Path) -> None:
     """Beside a daemon a command gets what all others leave of the processors; threads that it makes later too.
 
-    A lower priority is not enough: commits then still wait for ten auditors (benchmarks/README.md).
+    A lower priority is not enough: commits then still wait for ten auditors (benchmarks/README.md). Not for what holds
+    a lock that a daemon waits for: it might get no processor to release it.
 
     Raises JournalForeign, JournalTooNew, JournalDamaged.
     """
@@ -36,4 +39,7 @@ def give_way(journal: Path) -> None:
     paths = Paths(journal)
     read_identity(paths)
     if Lock.has_writer(paths):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        try:
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        except PermissionError:  # a hardened unit
+            os.nice(NICENESS)

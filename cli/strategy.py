@@ -71,8 +71,8 @@ def lookahead(kind: KindArgument, data: Data, sets: Sets = None, as_json: AsJson
 
     found = looked(kind, _params(sets), read_bars(data), Path())
     line = f"{kind}: the same without the future, at {found.cuts} cuts of {found.bars:,} bars"
-    if found.bar is not None:
-        without = f"{found.without} where the bars end at bar {found.cut}"
+    if found.bar is not None and found.cut is not None:
+        without = f"{found.without} where bar {found.cut - 1} is the last"
         line = f"{kind} looks ahead: at the close of bar {found.bar} it says {found.with_future}, and {without}"
     answer(found, [line], as_json)
     if found.bar is not None:

@@ -57,9 +57,27 @@ def test_the_tick_size_of_prices(close: float, size: float) -> None:
     assert Bars.of(frame(close=[10.0, close, 10.0])).tick_size() == size
 
 
-def test_a_digest_is_of_every_column() -> None:
-    same, other = Bars.of(frame()).digest(), Bars.of(frame(volume=[0.0, 0.0, 1.0])).digest()
-    assert same == Bars.of(frame(volume=[0.0, 0.0, 0.0])).digest() != other
+@pytest.mark.parametrize("name", Bars.__slots__)
+def test_a_digest_is_of_every_column(name: str) -> None:
+    plain = frame(volume=[0.0, 0.0, 0.0])
+    changed = plain.with_columns(pl.col(name) + pl.Series([0, 0, 1]) * (0.25 if name == "open" else 1))
+    assert Bars.of(frame()).digest() == Bars.of(plain).digest() != Bars.of(changed).digest()
+
+
+def test_prices_far_below_one_have_a_tick_of_their_own() -> None:
+    tiny = frame().with_columns(pl.col("open", "high", "low", "close") * 1e-7)
+    assert Bars.of(tiny).tick_size() == 1e-8
+    assert Bars.of(tiny.with_columns(pl.col("close") + 1e-10)).tick_size() == 1e-10
+
+
+def test_decimals_of_half_precision_are_meant() -> None:
+    narrow = frame(close=[10.34, 10.35, 10.36]).with_columns(pl.col("close").cast(pl.Float32))
+    assert Bars.of(narrow).close.tolist() == [10.34, 10.35, 10.36]
+
+
+def test_a_time_that_is_no_number() -> None:
+    with pytest.raises(BacktestError, match="column ts_open_ns does not fit"):
+        Bars.of(frame(ts_open_ns=[0.0, float("nan"), 120.0]))
 
 
 def test_files(tmp_path: Path) -> None:

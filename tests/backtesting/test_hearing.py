@@ -47,6 +47,11 @@ class slow(PythonStrategy):
         return Target(target, 0.3 if bar.volume > 1.0 else 0.9, stop)
 
 
+class plain(slow):
+    def on_bar(self, state, bar, params):
+        return 1.0
+
+
 class wild(slow):
     def on_bar(self, state, bar, params):
         return Target(2.0)
@@ -111,5 +116,7 @@ def test_more_signals_than_there_was_room_for(settings: Callable[..., BacktestSe
 def test_what_is_not_allowed(settings: Callable[..., BacktestSettings], tmp_path: Path) -> None:
     with pytest.raises(BacktestError, match=r"bar 2: a target outside of \[-1, 1\]"):
         signals_of(settings("twins.py:wild"), bars(50), tmp_path)
+    with pytest.raises(BacktestError, match=r"bar 0: the strategy gave 1\.0, no Target and not None"):
+        signals_of(settings("twins.py:plain"), bars(50), tmp_path)
     with pytest.raises(BacktestError, match=r"exits are compiled; twins\.py:slow is plain Python"):
         signals_of(settings("sma_cross", "twins.py:slow"), bars(50), tmp_path)

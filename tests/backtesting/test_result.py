@@ -8,6 +8,7 @@ import pytest
 from wavy_market import waves
 
 from tradingd import backtest
+from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.result import Result
 from tradingd.config.problems import ConfigError
 from tradingd.strategies.contract import StrategyError
@@ -33,6 +34,12 @@ def test_a_trade_that_is_open_has_no_end_and_the_profit_of_the_last_mark(crossed
     sign = 1 if last["side"] == "long" else -1
     moved = (crossed.bars.close[-1] - last["entry_price"]) * last["quantity"] * sign
     assert last["profit"] == pytest.approx(moved - last["fees"], abs=1e-5)
+
+
+def test_one_trade_ends_before_the_next_begins(crossed: Result) -> None:
+    trades = crossed.trades
+    assert (trades["entry_ts_ns"][1:] >= trades["exit_ts_ns"][:-1]).all()
+    assert trades["exit_ts_ns"][0] == crossed.bars.ts_open_ns[crossed.executed.trips["exit_bar"][0]]
 
 
 def test_excursions_surround_the_outcome(crossed: Result) -> None:
@@ -99,11 +106,32 @@ def test_no_trade_is_explained(params: dict[str, int], balance: str, rows: int, 
     assert result.trades.is_empty() and result.metrics.closed_trades == 0
 
 
+def test_numbers_of_notebooks_are_numbers() -> None:
+    assert backtest("sma_cross", waves(), {"fast": np.int64(5)}).settings.strategy == {"fast": 5}
+
+
+def test_data_that_would_be_traded_at_other_prices_or_can_not_be_read() -> None:
+    fallen = waves().with_columns(pl.col("open", "high", "low", "close") - 100)
+    with pytest.raises(BacktestError, match=r"bar \d+ has a low of -.*set instrument.negative_prices=true"):
+        backtest("sma_cross", fallen)
+    assert len(backtest("sma_cross", fallen, instrument={"negative_prices": True}).fills)
+    with pytest.raises(BacktestError, match="data is a LazyFrame; give a Polars DataFrame or a file"):
+        backtest("sma_cross", waves().lazy())  # type: ignore[arg-type]
+
+
+def test_money_that_does_not_fit_is_said_and_never_wraps() -> None:
+    risen = waves().with_columns((pl.col("open", "high", "low", "close") * 1.004 ** pl.row_index()).round(2))
+    with pytest.raises(BacktestError, match=r"bar \d+: an amount does not fit"):
+        backtest("sma_cross", risen, {"long_only": True}, balance="2300000000000")
+
+
 def test_what_is_wrong_is_said(crossed: Result) -> None:
     assert crossed.why_no_trades() is None
     with pytest.raises(ConfigError, match=r"instrument.tick: unknown key, did you mean \"tick_size\"\?"):
         backtest("sma_cross", waves(), instrument={"tick": 1})
     with pytest.raises(ConfigError, match=r"account.currency: is USD; the instrument's is EUR"):
         backtest("sma_cross", waves(), sets=['instrument.currency="EUR"'])
+    with pytest.raises(ConfigError, match=r"account\.balance: has to be above 0"):
+        backtest("sma_cross", waves(), balance="0")
     with pytest.raises(StrategyError, match="has no parameter 'fasst'"):
         backtest("sma_cross", waves(), {"fasst": 1})

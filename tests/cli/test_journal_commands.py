@@ -223,7 +223,7 @@ def test_journal_tail_of_a_journal_in_use_points_to_the_daemon(tmp_path: Path, r
     assert f"tradingd tail -j {tmp_path / 'j'}" in ran.err
 
 
-@pytest.mark.parametrize("command", [("verify",), ("journal", "ls"), ("journal", "compact"), ("journal", "backup")])
+@pytest.mark.parametrize("command", [("verify",), ("journal", "ls"), ("journal", "backup")])
 def test_a_command_gives_way_to_a_daemon_alone(
     command: tuple[str, ...], tmp_path: Path, run: Run, policies: list[int]
 ) -> None:

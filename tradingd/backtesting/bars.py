@@ -40,7 +40,7 @@ class Bars:
             raise BacktestError(f"{where} has no bars")
         if "volume" not in frame.columns:
             frame = frame.with_columns(volume=pl.lit(0.0))
-        frame = frame.with_columns(pl.col("volume").fill_null(0.0))
+        frame = frame.with_columns(pl.col("volume").cast(pl.Float64, strict=False).fill_nan(None).fill_null(0.0))
         kinds = dict.fromkeys(TIMES, pl.Int64) | dict.fromkeys((*PRICES, "volume"), pl.Float64)
         bars = cls(*[_column(frame, name, kind, where).to_numpy() for name, kind in kinds.items()])
         bars._check(where)
@@ -67,12 +67,14 @@ class Bars:
         return digest.hexdigest()
 
     def tick_size(self) -> float:
-        """The coarsest power of ten that all prices are multiples of; 1e-8 where there is none."""
+        """The coarsest power of ten that all prices are multiples of; one of eight digits where there is none."""
         prices = np.concatenate([getattr(self, name) for name in PRICES])
-        for decimals in range(DECIMALS_MAX):
+        smallest = np.abs(prices[prices != 0.0]).min(initial=1.0)
+        most = DECIMALS_MAX - int(np.floor(np.log10(smallest)))
+        for decimals in range(most):
             if np.array_equal(np.round(prices, decimals), prices):
                 return float(f"1e-{decimals}")
-        return float(f"1e-{DECIMALS_MAX}")
+        return float(f"1e-{most}")
 
 
 def read_bars(path: Path) -> Bars:
@@ -91,14 +93,19 @@ def read_bars(path: Path) -> Bars:
 
 def _column(frame: pl.DataFrame, name: str, kind: Any, where: str) -> pl.Series:
     column = frame[name]
-    if column.dtype == pl.Datetime:
+    if column.dtype == pl.Datetime and name in TIMES:
         column = column.dt.epoch("ns")
     if not column.dtype.is_numeric():
         raise BacktestError(f"{where}: column {name} holds {column.dtype}, not numbers")
     if column.null_count():
         row = int(column.is_null().arg_max() or 0)
         raise BacktestError(f"{where}: row {row} has no {name}; a gap is a row that is not there")
-    return column.cast(kind)
+    if column.dtype == pl.Float32:  # its decimals are meant, not its bits
+        column = column.cast(pl.String)
+    try:
+        return column.cast(kind)
+    except pl.exceptions.PolarsError as error:
+        raise BacktestError(f"{where}: column {name} does not fit: {str(error).splitlines()[0]}") from error
 
 
 def _refuse(wrong: Any, where: str, what: str) -> None:

@@ -34,7 +34,7 @@ def read_result(path: Path) -> dict[str, Any]:
     """Raises BacktestError, OSError."""
     try:
         found = msgspec.json.decode(path.read_bytes())
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BacktestError(f"{path} holds no JSON; write it with `trade backtest ... --json > {path}`") from error
     if not isinstance(found, dict) or not isinstance(found.get("metrics"), dict):
         raise BacktestError(f"{path} is no result; write it with `trade backtest ... --json > {path}`")
@@ -54,7 +54,8 @@ def compare(a: dict[str, Any], b: dict[str, Any]) -> Comparison:
 
 def _row(name: str, a: dict[str, Any], b: dict[str, Any]) -> Row:
     before, after = a.get(name), b.get(name)
-    if isinstance(before, int | float) and isinstance(after, int | float):
+    is_switch = isinstance(before, bool) or isinstance(after, bool)
+    if not is_switch and isinstance(before, int | float) and isinstance(after, int | float):
         return Row(name, before, after, after - before)
     return Row(name, before, after)
 

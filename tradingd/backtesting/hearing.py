@@ -14,7 +14,7 @@ from tradingd.grid import grid_of
 from tradingd.kernels.calls import new_wishes
 from tradingd.kernels.scan import INSTRUMENT, SLOT, weigh
 from tradingd.kernels.signals import FULL, SIGNAL, UNLAWFUL, say, signal_bars
-from tradingd.strategies.contract import CompiledInstance, PythonInstance, bar_of, write_target
+from tradingd.strategies.contract import CompiledInstance, PythonInstance, Target, bar_of, write_target
 from tradingd.strategies.loader import load_strategy
 
 Records = np.ndarray[Any, Any]
@@ -75,6 +75,8 @@ def _heard_python(
         for name, column in zip(BAR.names or (), columns, strict=False):
             bar[name] = column[i]
         target = strategy.on_bar(bar_of(bar[0]))
+        if target is not None and not isinstance(target, Target):
+            raise BacktestError(f"bar {i}: the strategy gave {target!r}, no Target and not None")
         if target is not None:
             write_target(wishes[0]["own"], target)
         if weigh(slots[0], bar.ctypes.data, instrument[0], steps, wishes[0], told[0]):

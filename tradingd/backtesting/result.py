@@ -86,7 +86,7 @@ class Result:
                 "side": _named(("short", "flat", "long"), t["side"] + 1),
                 "entry_ts_ns": self.bars.ts_open_ns[t["entry_bar"]],
                 "entry_price": t["entry_price"],
-                "exit_ts_ns": self.bars.ts_close_ns[exits],
+                "exit_ts_ns": np.where(t["phase"] == 0, self.bars.ts_open_ns[exits], self.bars.ts_close_ns[exits]),
                 "exit_price": t["exit_price"],
                 "quantity": quantity,
                 "profit": profit,
@@ -145,11 +145,10 @@ class Result:
         }
 
     def __repr__(self) -> str:
-        trades, gained = self.metrics.closed_trades, self.metrics.total_return
-        said = "" if gained is None else f", return {gained:.2%}"
-        return (
-            f"<{self.settings.kind} on {self.settings.instrument.id}: {len(self.bars):,} bars, {trades:,} trades{said}>"
-        )
+        m = self.metrics
+        trades = f"{m.closed_trades:,} trades" + (f" and {m.open_trades} open" if m.open_trades else "")
+        said = "" if m.total_return is None else f", return {m.total_return:.2%}"
+        return f"<{self.settings.kind} on {self.settings.instrument.id}: {len(self.bars):,} bars, {trades}{said}>"
 
     def plot(self) -> Picture:
         """Equity and what it is below its peak, as SVG."""

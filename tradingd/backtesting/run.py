@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from tradingd.backtesting.bars import Bars, read_bars
 from tradingd.backtesting.engine import execute
+from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.result import Result
 from tradingd.backtesting.settings import BacktestSettings, settings_of
 from tradingd.strategies.loader import load_strategy
@@ -34,6 +36,8 @@ def backtest(
     The instrument has the tick size of its prices, a lot of 1, no fees and the account's currency, USD, where nothing
     else is said. Raises ConfigError, StrategyError, BacktestError, OSError.
     """
+    if not isinstance(data, pl.DataFrame | str | Path):
+        raise BacktestError(f"data is a {type(data).__name__}; give a Polars DataFrame or a file")
     bars = Bars.of(data) if isinstance(data, pl.DataFrame) else read_bars(Path(data))
     name = "DATA:frame" if isinstance(data, pl.DataFrame) else instrument_of(Path(data))
     raw = {**settings, "kind": strategy, "strategy": dict(params or {})}
@@ -42,16 +46,28 @@ def backtest(
 
 def run(settings: BacktestSettings, bars: Bars, base: Path) -> Result:
     """Raises StrategyError, BacktestError."""
+    _check_prices(settings, bars)
     kinds = (settings.kind, *(leave.kind for leave in settings.exits))
     library = {kind: load_strategy(kind, base) for kind in kinds}
     return Result(settings, library, bars, execute(settings, bars, base))
+
+
+def _check_prices(settings: BacktestSettings, bars: Bars) -> None:
+    """What would be traded at another price than it had."""
+    low, instrument = bars.low, settings.instrument
+    if not instrument.negative_prices and low.min() < instrument.tick_size / 2:
+        row = int(np.argmax(low < instrument.tick_size / 2))
+        raise BacktestError(
+            f"bar {row} has a low of {low[row]:g}, and the tick size is {instrument.tick_size:g}; set "
+            "instrument.negative_prices=true if prices are at or below 0 there"
+        )
 
 
 def instrument_of(path: Path) -> str:
     """What the catalogue's record beside the file says; else a name made of the file's."""
     try:
         return str(msgspec.json.decode(path.with_suffix(".json").read_bytes())["instrument"])
-    except (FileNotFoundError, msgspec.DecodeError, KeyError, TypeError):
+    except (FileNotFoundError, UnicodeDecodeError, msgspec.DecodeError, KeyError, TypeError):
         return f"DATA:{path.stem.replace(' ', '_')}"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 from msgspec import Meta, Struct
 
 from tradingd.config.check import check
@@ -46,7 +47,7 @@ class BacktestSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 def settings_of(raw: Mapping[str, Any], overrides: Sequence[str] = ()) -> BacktestSettings:
     """Raises ConfigError, with a line for each problem."""
-    table = msgspec.json.decode(msgspec.json.encode(raw))
+    table = msgspec.to_builtins(raw, enc_hook=_plain)
     apply_overrides(table, overrides)
     problems = check(table, BacktestSettings)
     if problems:
@@ -54,6 +55,11 @@ def settings_of(raw: Mapping[str, Any], overrides: Sequence[str] = ()) -> Backte
     settings = msgspec.convert(table, BacktestSettings)
     _check_account(settings)
     return settings
+
+
+def _plain(value: Any) -> Any:
+    """What notebooks are full of."""
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def _check_account(settings: BacktestSettings) -> None:
@@ -64,5 +70,7 @@ def _check_account(settings: BacktestSettings) -> None:
         units = account.balance_units
     except ValueError as error:
         raise ConfigError([Problem("account.balance", str(error))]) from error
-    if not 0 < units < 2**62:
+    if units == 0:
+        raise ConfigError([Problem("account.balance", "has to be above 0")])
+    if units >= 2**62:
         raise ConfigError([Problem("account.balance", f"{account.balance} does not fit; give it a coarser unit")])

@@ -16,7 +16,7 @@ import numpy as np
 
 from tradingd.columns import F64
 from tradingd.kernels.compile import kernel
-from tradingd.kernels.posting import LOTS_LIMIT, REFUSED, fee_units, notional_units, post_fill
+from tradingd.kernels.posting import LOTS_LIMIT, MONEY_LIMIT, REFUSED, fee_units, notional_units, post_fill
 from tradingd.kernels.scan import same
 from tradingd.kernels.signals import DONE, FULL
 from tradingd.kernels.sizing import ceil_count, floor_count, value_of, wanted_lots
@@ -147,7 +147,10 @@ def uneventful(
     for i in range(first, stop):
         if min(low[i], open_[i]) <= down or max(high[i], open_[i]) >= up:
             return i
-        equity[i] = (money + np.rint(close[i] * quantity * multiplier * units_per_one)) / units_per_one
+        value = np.rint(close[i] * quantity * multiplier * units_per_one)
+        if abs(value) >= MONEY_LIMIT:
+            return i
+        equity[i] = (money + value) / units_per_one
     return stop
 
 
@@ -317,7 +320,7 @@ def fill(
     rate = t.maker_rate if maker else t.taker_rate
     fee = fee_units(notional, quantity, rate, t.per_unit, t.minimum, t.units_per_one)
     lots, cost, realized = post_fill(b.lots, b.cost, order, notional)
-    if REFUSED in (notional, fee, realized):
+    if REFUSED in (notional, fee, realized) or abs(b.balance + realized - fee) >= MONEY_LIMIT:
         b.refused = 1
         return
     if lots == 0 or (lots > 0) != (b.lots > 0):

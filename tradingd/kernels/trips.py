@@ -23,7 +23,8 @@ TRIP = np.dtype(
         ("fees", "i8"),
         ("lowest", "f8"),  # price while it was open
         ("highest", "f8"),
-        ("reason", "u1"),  # of the last fill
+        ("phase", "u1"),  # of the last fill
+        ("reason", "u1"),
     ],
     align=True,
 )
@@ -87,4 +88,4 @@ def add(trip: Records, f: Records) -> None:
     trip.fees += f.fee
     trip.lowest = min(trip.lowest, f.price)
     trip.highest = max(trip.highest, f.price)
-    trip.reason = f.reason
+    trip.phase, trip.reason = f.phase, f.reason
