@@ -14,7 +14,7 @@ from disk.build import COMPILER
 
 HERE = Path(__file__).parent
 # Each kind of damage and each named point at least once, all within a minute.
-SEEDS = {"disk": 10, "edits": 12, "flips": 20, "kill": 21, "outage": 4, "power": 1, "simulation": 100, "truncations": 8}
+SEEDS = {"disk": 10, "edits": 12, "flips": 20, "kill": 21, "outage": 2, "power": 1, "simulation": 60, "truncations": 8}
 # What is simulated loses what it has to wherever it is; syncs of a real disk would only take the minute.
 IN_MEMORY = {"TMPDIR": "/dev/shm"} if os.access("/dev/shm", os.W_OK) else {}
 ELSEWHERE = ("backup.", "archive.", "compact.", "recover.")  # passed by commands of their own, which have tests
