@@ -81,7 +81,7 @@ def peer_run(
     """The peer's statistics; `size_of` its strategy gives the size of what it opens."""
     import pandas as pd
 
-    class Cross(peer.Strategy):  # type: ignore[misc]
+    class Cross(peer.Strategy):
         def init(self) -> None:
             self.side = self.I(lambda: sides)
             self.before = 0.0

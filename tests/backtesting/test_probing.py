@@ -7,7 +7,8 @@ import pytest
 
 from tradingd.backtesting.bars import Bars
 from tradingd.backtesting.errors import BacktestError
-from tradingd.backtesting.probing import bar_array, lookahead, warmup
+from tradingd.backtesting.probing import lookahead, warmup
+from tradingd.columns import TIMEFRAMES
 from tradingd.strategies.contract import bar_of
 
 CHEATS = '''
@@ -97,6 +98,7 @@ def test_too_few_bars(bars: Bars) -> None:
 
 
 def test_bars_as_strategies_see_them(bars: Bars) -> None:
-    bar = bar_of(bar_array(bars)[7])
+    bar = bar_of(bars.records()[7])
     assert (bar.ts_open, bar.ts_close) == (7 * 60_000_000_000, 8 * 60_000_000_000)
+    assert bar.timeframe == TIMEFRAMES.index("1m")
     assert (bar.open, bar.close, bar.volume) == (bars.open[7], bars.close[7], 1.0)

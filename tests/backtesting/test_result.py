@@ -116,7 +116,7 @@ def test_data_that_would_be_traded_at_other_prices_or_can_not_be_read() -> None:
         backtest("sma_cross", fallen)
     assert len(backtest("sma_cross", fallen, instrument={"negative_prices": True}).fills)
     with pytest.raises(BacktestError, match="data is a LazyFrame; give a Polars DataFrame or a file"):
-        backtest("sma_cross", waves().lazy())  # type: ignore[arg-type]
+        backtest("sma_cross", waves().lazy())
 
 
 def test_money_that_does_not_fit_is_said_and_never_wraps() -> None:

@@ -120,7 +120,7 @@ def test_a_split_is_told_with_its_ratio_and_is_no_outlier(factor: float, said: s
 
 def test_a_fall_that_is_no_simple_ratio_is_no_split() -> None:
     rows = walk(300)
-    report = checked(minutes(rows[:150] + [tuple(price * 0.8 for price in row) for row in rows[150:]]))  # type: ignore[misc]
+    report = checked(minutes(rows[:150] + [tuple(price * 0.8 for price in row) for row in rows[150:]]))
     assert report.findings == {}
 
 

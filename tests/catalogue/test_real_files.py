@@ -137,7 +137,7 @@ def test_the_bad_prints_of_goog_are_found_and_removed_on_request(
     ]
     cleaned = clean(catalogue, done.record, [OUTLIERS], Limits())
     assert cleaned.record.rows == done.record.rows - 2
-    assert catalogue.bars("US:X", "1d")["low"].min() > 90  # type: ignore[operator]
+    assert catalogue.bars("US:X", "1d")["low"].min() > 90
 
 
 def test_oil_below_zero_is_a_note(realdata: Path, bring: Bring, catalogue: Catalogue) -> None:
@@ -193,7 +193,7 @@ def test_trades_make_the_days_of_the_exchange(realdata: Path, bring: Bring, cata
     assert len(own) == len(vendor) == 5
     assert own["ts_close_ns"].equals(vendor["ts_close_ns"])
     for name in ("open", "high", "close"):
-        assert (own[name] / vendor[name] - 1).abs().max() < 0.003  # type: ignore[operator]
+        assert (own[name] / vendor[name] - 1).abs().max() < 0.003
 
 
 def test_ticks_outside_of_the_market_are_odd_prints(realdata: Path, bring: Bring, catalogue: Catalogue) -> None:

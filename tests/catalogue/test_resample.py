@@ -57,7 +57,7 @@ def slowly(frame: pl.DataFrame, length: int) -> list[tuple[float | None, ...]]:
             done[border] = [opened, high, low, close, volume]
             continue
         bar = done[border]
-        bar[1], bar[2], bar[3] = max(bar[1], high), min(bar[2], low), close  # type: ignore[type-var]
+        bar[1], bar[2], bar[3] = max(bar[1], high), min(bar[2], low), close
         bar[4] = volume if bar[4] is None else bar[4] + (volume or 0)
     return [(ts, ts + length, *bar) for ts, bar in done.items()]
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tradingd.backtesting.errors import BacktestError
-from tradingd.columns import F64, I64
+from tradingd.columns import BAR, DAY_TIMEFRAME, F64, I64, TIMEFRAME_NS, BarArray
 
 TIMES = ("ts_open_ns", "ts_close_ns")
 PRICES = ("open", "high", "low", "close")
@@ -58,6 +58,22 @@ class Bars:
         for name in PRICES:
             _refuse(~np.isfinite(getattr(self, name)), where, f"no {name}")
         _refuse(self.high < self.low, where, "a high below the low")
+
+    def blank(self, count: int) -> BarArray:
+        """`count` records of columns.BAR, yet without times and prices; how they were traded is not known."""
+        array = np.zeros(count, BAR)
+        length_ns = int(self.ts_close_ns[0] - self.ts_open_ns[0])
+        array["timeframe"] = TIMEFRAME_NS.index(length_ns) if length_ns in TIMEFRAME_NS else DAY_TIMEFRAME
+        array["vwap"] = np.nan
+        return array
+
+    def records(self) -> BarArray:
+        """As strategies see them."""
+        array = self.blank(len(self))
+        array["ts_open"], array["ts_close"] = self.ts_open_ns, self.ts_close_ns
+        for name in (*PRICES, "volume"):
+            array[name] = getattr(self, name)
+        return array
 
     def digest(self) -> str:
         """Of all columns; what a report names."""

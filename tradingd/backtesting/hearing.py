@@ -9,7 +9,6 @@ import numpy as np
 from tradingd.backtesting.bars import Bars
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.settings import BacktestSettings
-from tradingd.columns import BAR, DAY_TIMEFRAME, TIMEFRAME_NS
 from tradingd.grid import grid_of
 from tradingd.kernels.calls import new_wishes
 from tradingd.kernels.scan import INSTRUMENT, SLOT, weigh
@@ -56,7 +55,7 @@ def _heard(instances: list[CompiledInstance], instrument: Records, bars: Bars) -
     while True:
         reason = signal_bars(
             bars.ts_open_ns, bars.ts_close_ns, bars.open, bars.high, bars.low, bars.close, bars.volume,
-            _scratch(bars), slots, instrument, steps, wishes, told, signals, cursor,
+            bars.blank(1), slots, instrument, steps, wishes, told, signals, cursor,
         )  # fmt: skip
         if reason == UNLAWFUL:
             raise _unlawful(int(cursor[0]))
@@ -68,18 +67,15 @@ def _heard(instances: list[CompiledInstance], instrument: Records, bars: Bars) -
 def _heard_python(
     strategy: PythonInstance, exits: list[CompiledInstance], instrument: Records, bars: Bars
 ) -> Iterator[Any]:
-    slots, wishes, bar, signal = _slot(strategy.warmup_bars), new_wishes(1), _scratch(bars), np.zeros(1, SIGNAL)
+    slots, wishes, records, signal = _slot(strategy.warmup_bars), new_wishes(1), bars.records(), np.zeros(1, SIGNAL)
     told, steps = wishes["final"].copy(), _steps(exits)
-    columns = (bars.ts_open_ns, bars.ts_close_ns, bars.open, bars.high, bars.low, bars.close, bars.volume)
     for i in range(len(bars)):
-        for name, column in zip(BAR.names or (), columns, strict=False):
-            bar[name] = column[i]
-        target = strategy.on_bar(bar_of(bar[0]))
+        target = strategy.on_bar(bar_of(records[i]))
         if target is not None and not isinstance(target, Target):
             raise BacktestError(f"bar {i}: the strategy gave {target!r}, no Target and not None")
         if target is not None:
             write_target(wishes[0]["own"], target)
-        if weigh(slots[0], bar.ctypes.data, instrument[0], steps, wishes[0], told[0]):
+        if weigh(slots[0], records[i : i + 1].ctypes.data, instrument[0], steps, wishes[0], told[0]):
             if slots["unlawful"][0]:
                 raise _unlawful(i)
             say(signal[0], i, told[0])
@@ -94,15 +90,6 @@ def _slot(warmup_bars: int) -> Records:
 
 def _steps(instances: list[CompiledInstance]) -> Any:
     return np.array([instance.row for instance in instances], np.int64).reshape(-1, 3)
-
-
-def _scratch(bars: Bars) -> Records:
-    """A bar of which times, prices and volume are written over and over. Nobody knows how it was traded."""
-    bar = np.zeros(1, BAR)
-    length_ns = int(bars.ts_close_ns[0] - bars.ts_open_ns[0])
-    bar["timeframe"] = TIMEFRAME_NS.index(length_ns) if length_ns in TIMEFRAME_NS else DAY_TIMEFRAME
-    bar["vwap"] = np.nan
-    return bar
 
 
 def _unlawful(bar: int) -> BacktestError:

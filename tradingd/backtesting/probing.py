@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tradingd.backtesting.bars import Bars
 from tradingd.backtesting.errors import BacktestError
-from tradingd.columns import BAR, BarArray
+from tradingd.columns import BarArray
 from tradingd.strategies.loader import load_strategy
 from tradingd.strategies.run import Outs, StrategyRun
 
@@ -41,7 +41,7 @@ class Warmup(Struct):
 def lookahead(kind: str, params: Params, bars: Bars, base: Path) -> Lookahead:
     """Runs the strategy on all bars, and on those up to each of CUTS bars. Raises StrategyError, BacktestError."""
     _check_length(bars)
-    array = bar_array(bars)
+    array = bars.records()
     whole = _outs(kind, params, array, base)
     cuts = np.unique(np.linspace(1, len(bars), CUTS + 1)[:-1].astype(int))
     for cut in cuts.tolist():
@@ -59,7 +59,7 @@ def warmup(kind: str, params: Params, bars: Bars, base: Path) -> Warmup:
     Raises StrategyError, BacktestError.
     """
     _check_length(bars)
-    array = bar_array(bars)
+    array = bars.records()
     whole = _outs(kind, params, array, base, warmup_bars=1)
     declared = load_strategy(kind, base).instantiate(params).warmup_bars
     needed = 1
@@ -68,16 +68,6 @@ def warmup(kind: str, params: Params, bars: Bars, base: Path) -> Warmup:
         if differing.size:
             needed = max(needed, int(differing[-1]) + 2)
     return Warmup(len(bars), declared, needed if needed < len(bars) // 2 else None)
-
-
-def bar_array(bars: Bars) -> BarArray:
-    """Records of columns.BAR; how they were traded is not known."""
-    array = np.zeros(len(bars), BAR)
-    array["ts_open"], array["ts_close"] = bars.ts_open_ns, bars.ts_close_ns
-    for name in ("open", "high", "low", "close", "volume"):
-        array[name] = getattr(bars, name)
-    array["vwap"] = np.nan
-    return array
 
 
 def _outs(kind: str, params: Params, bars: BarArray, base: Path, *, warmup_bars: int | None = None) -> Outs:

@@ -15,10 +15,11 @@ from tradingd.backtesting.picture import Picture, figures_table, picture
 from tradingd.backtesting.settings import BacktestSettings
 from tradingd.core.memory import Library
 from tradingd.grid import grid_of
+from tradingd.kernels.backtest import OPEN
 from tradingd.kernels.trips import STILL_OPEN
 from tradingd.rerun import code_digest
 
-PHASES = ("open", "intrabar", "close")
+PHASES = ("open", "intrabar")
 REASONS = ("decision", "stop_loss", "take_profit", "liquidation")
 
 
@@ -56,7 +57,7 @@ class Result:
     def fills(self) -> pl.DataFrame:
         """A row per fill; money in the account's currency. `ts` is the bar's open, or its close within the bar."""
         f, units = self.executed.fills, self.settings.account.units_per_one
-        ts = np.where(f["phase"] == 0, self.bars.ts_open_ns[f["bar"]], self.bars.ts_close_ns[f["bar"]])
+        ts = np.where(f["phase"] == OPEN, self.bars.ts_open_ns[f["bar"]], self.bars.ts_close_ns[f["bar"]])
         return pl.DataFrame(
             {
                 "ts": pl.Series(ts, dtype=pl.Int64).cast(pl.Datetime("ns", "UTC")),
@@ -86,7 +87,7 @@ class Result:
                 "side": _named(("short", "flat", "long"), t["side"] + 1),
                 "entry_ts_ns": self.bars.ts_open_ns[t["entry_bar"]],
                 "entry_price": t["entry_price"],
-                "exit_ts_ns": np.where(t["phase"] == 0, self.bars.ts_open_ns[exits], self.bars.ts_close_ns[exits]),
+                "exit_ts_ns": np.where(t["phase"] == OPEN, self.bars.ts_open_ns[exits], self.bars.ts_close_ns[exits]),
                 "exit_price": t["exit_price"],
                 "quantity": quantity,
                 "profit": profit,

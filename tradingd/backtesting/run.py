@@ -39,7 +39,7 @@ def backtest(
     if not isinstance(data, pl.DataFrame | str | Path):
         raise BacktestError(f"data is a {type(data).__name__}; give a Polars DataFrame or a file")
     bars = Bars.of(data) if isinstance(data, pl.DataFrame) else read_bars(Path(data))
-    name = "DATA:frame" if isinstance(data, pl.DataFrame) else instrument_of(Path(data))
+    name = "DATA:frame" if isinstance(data, pl.DataFrame) else _instrument_id(Path(data))
     raw = {**settings, "kind": strategy, "strategy": dict(params or {})}
     return run(settings_of(_with_defaults(raw, bars, name, balance), sets), bars, base)
 
@@ -63,7 +63,7 @@ def _check_prices(settings: BacktestSettings, bars: Bars) -> None:
         )
 
 
-def instrument_of(path: Path) -> str:
+def _instrument_id(path: Path) -> str:
     """What the catalogue's record beside the file says; else a name made of the file's."""
     try:
         return str(msgspec.json.decode(path.with_suffix(".json").read_bytes())["instrument"])

@@ -24,7 +24,7 @@ from tradingd.kernels.sizing import ceil_count, floor_count, value_of, wanted_lo
 Records = Any  # a NumPy record array
 
 OVERFLOW = 3  # beside DONE and FULL
-OPEN, INTRABAR, CLOSE = range(3)
+OPEN, INTRABAR = range(2)  # when a fill was; at the close nothing is filled
 DECISION, STOP_LOSS, TAKE_PROFIT, LIQUIDATION = range(4)  # why an order was there
 FILLS_OF_A_BAR = 8  # at most: protection, a close, an entry, its protection, liquidation
 
@@ -46,8 +46,6 @@ TERMS = np.dtype(
         ("max_leverage", "f8"),
         ("risk_per_trade", "f8"),  # 0: size by target alone
         ("allocation", "f8"),
-        ("weight", "f8"),
-        ("min_confidence", "f8"),
     ],
     align=True,
 )
@@ -228,9 +226,8 @@ def within(b: Records, t: Records, s: Records, fills: Records, low: float, high:
 def decide(b: Records, t: Records, told: Records, price: float) -> None:
     """What the strategy now wants becomes a decision where it says something new, as `strategies.combine` has it."""
     target = 0.0
-    if told.confidence > 0.0 and told.confidence >= t.min_confidence:
-        say = t.weight * told.confidence
-        target = say * (told.target * t.allocation) / say + 0.0
+    if told.confidence > 0.0:
+        target = told.confidence * (told.target * t.allocation) / told.confidence + 0.0
     stop = told.stop if target != 0.0 else np.nan
     limit = told.take_profit if target != 0.0 else np.nan
     if b.decided == 0 and target == 0.0:
