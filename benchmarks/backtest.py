@@ -19,10 +19,10 @@ import numpy as np
 import polars as pl
 
 from benchmarks.harness import machine, median_s
-from tradingd.backtesting.bars import Bars
 from tradingd.backtesting.engine import execute, signals_of, trade
 from tradingd.backtesting.run import backtest
 from tradingd.backtesting.settings import BacktestSettings, settings_of
+from tradingd.feeds.bars.table import Bars
 
 BARS = 1_000_000
 REPEATS = 9

@@ -1,5 +1,6 @@
-"""trade backtest: a strategy on bars, by the kernel engine."""
+"""trade backtest: a strategy on bars."""
 
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from tradingd.backtesting.result import Result
 
 
+class Engine(Enum):
+    KERNEL = "kernel"
+    EVENT = "event"
+
+
 def backtest(
     strategy: Annotated[
         str, typer.Option("--strategy", "-s", metavar="KIND", help="Built in, or file.py:name.", show_default=False)
@@ -24,6 +30,12 @@ def backtest(
     ],
     balance: Annotated[str, typer.Option(metavar="MONEY", help="What the account begins with.")] = "100000",
     overrides: Overrides = None,
+    engine: Annotated[Engine | None, typer.Option(help="Default: kernel; event where there is a --journal.")] = None,
+    journal: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep all events in a new journal.")] = None,
+    compare_engines: Annotated[
+        bool, typer.Option("--compare-engines", help="Prove that both engines and a paper daemon trade the same.")
+    ] = False,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page of HTML with charts.")] = None,
     trades: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the round trips as Parquet.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -36,13 +48,35 @@ def backtest(
     """
     from tradingd.backtesting.run import backtest as tested
 
-    result = tested(strategy, data, balance=balance, sets=overrides or [])
+    by = engine or (Engine.EVENT if journal else Engine.KERNEL)
+    result = tested(strategy, data, balance=balance, sets=overrides or [], engine=by.value, journal=journal)
     if trades:
         result.trades.write_parquet(trades)
-    answer(result.to_dict(), _lines(result), as_json)
+    if report:
+        from tradingd.backtesting.report import write_report
+
+        write_report(result, report)
+    engines = _compared(result) if compare_engines else {}
+    answer(result.to_dict() | engines, _lines(result) + _told(engines), as_json)
+    if any(engines.values()):
+        raise typer.Exit(frame.NO)
     if why := result.why_no_trades():
         typer.echo(why, err=True)
         raise typer.Exit(frame.NO)
+
+
+def _compared(result: "Result") -> dict[str, str | None]:
+    """By engine, how it first differs from this result; None where it does not."""
+    from tradingd.backtesting.parity import difference
+
+    from .engines import others
+
+    return {f"{name}_difference": difference(result.executed, made) for name, made in others(result, Path()).items()}
+
+
+def _told(engines: dict[str, str | None]) -> list[str]:
+    said = [f"{key.split('_')[0]}: {found or 'the same trades, to the last unit'}" for key, found in engines.items()]
+    return ["", *said] if said else []
 
 
 def _lines(result: "Result") -> list[str]:

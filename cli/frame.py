@@ -16,6 +16,7 @@ CODE_BY_ERROR = {
     "tradingd.api.sockets:SocketPathError": OUTSIDE,
     "tradingd.audit.errors:AuditError": USAGE,
     "tradingd.backtesting.errors:BacktestError": USAGE,
+    "tradingd.feeds.bars.table:BarsError": USAGE,
     "tradingd.catalogue.errors:CatalogueError": USAGE,
     "tradingd.catalogue.errors:DataDamagedError": OUTSIDE,
     "tradingd.catalogue.errors:DataRefusedError": NO,

@@ -66,8 +66,8 @@ def lookahead(kind: KindArgument, data: Data, sets: Sets = None, as_json: AsJson
 
     Example: trade strategy lookahead sma_cross --data data/US+GOOG/bars-1d.parquet
     """
-    from tradingd.backtesting.bars import read_bars
     from tradingd.backtesting.probing import lookahead as looked
+    from tradingd.feeds.bars.table import read_bars
 
     found = looked(kind, _params(sets), read_bars(data), Path())
     line = f"{kind}: the same without the future, at {found.cuts} cuts of {found.bars:,} bars"
@@ -87,8 +87,8 @@ def warmup(kind: KindArgument, data: Data, sets: Sets = None, as_json: AsJson = 
 
     Example: trade strategy warmup sma_cross --data data/US+GOOG/bars-1d.parquet --set slow=200
     """
-    from tradingd.backtesting.bars import read_bars
     from tradingd.backtesting.probing import warmup as warmed
+    from tradingd.feeds.bars.table import read_bars
 
     found = warmed(kind, _params(sets), read_bars(data), Path())
     needs = (

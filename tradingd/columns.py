@@ -5,7 +5,7 @@ A tick is a row, never an object. Rows of a `TickBatch` get consecutive sequence
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +18,22 @@ U16 = npt.NDArray[np.uint16]
 U8 = npt.NDArray[np.uint8]
 
 # kinds of tick
-TRADE, QUOTE, FRAME = 1, 2, 3
-KIND_NAMES = {TRADE: "trade", QUOTE: "quote", FRAME: "frame"}
+TRADE, QUOTE, FRAME, BAR_OPEN, BAR_RANGE, BAR_CLOSE = range(1, 7)
+KIND_NAMES = {
+    TRADE: "Trade",
+    QUOTE: "Quote",
+    FRAME: "Frame",
+    BAR_OPEN: "BarOpen",
+    BAR_RANGE: "BarRange",
+    BAR_CLOSE: "BarClose",
+}
+BAR_KINDS = (BAR_OPEN, BAR_RANGE, BAR_CLOSE)
 # flags of tick
 AGGRESSOR_BUY, AGGRESSOR_SELL, INELIGIBLE = 1, 2, 4
 NO_VENUE_ID = -1
 
-TIMEFRAMES = ("1s", "1m", "5m", "15m", "30m", "1h", "4h", "1d")
+Timeframe = Literal["1s", "1m", "5m", "15m", "30m", "1h", "4h", "1d"]
+TIMEFRAMES: tuple[str, ...] = get_args(Timeframe)
 TIMEFRAME_NS = tuple(s * 1_000_000_000 for s in (1, 60, 300, 900, 1800, 3600, 14_400, 86_400))
 DAY_TIMEFRAME = 7  # its borders are the session's, not multiples of its length
 
@@ -65,12 +74,13 @@ def parent_level(session: Session, timeframe: int, finer: Sequence[int]) -> int 
 class TickBatch:
     """Rows from one source, in the order in which they were received.
 
-    kind            TRADE, QUOTE or FRAME (a payload kept as it came)
+    kind            TRADE, QUOTE or FRAME (a payload kept as it came); a bar without ticks is three rows, which
+                    feeds.bars makes: BAR_OPEN, BAR_RANGE, BAR_CLOSE
     flags           AGGRESSOR_*, INELIGIBLE (kept, but makes no bar and fills nothing)
     instrument      index into the journal's instruments
     ts_event_ns     at the source; ts_received_ns at us (equal where a file has no receive time)
-    price, size     of the trade, or of the bid
-    ask_price, ask_size   of the ask
+    price, size     of the trade, or of the bid; a bar's open, low, or close and volume
+    ask_price, ask_size   of the ask; a bar's high
     venue_id        trade or update id at the venue; NO_VENUE_ID where there is none
     frames          payloads of the FRAME rows, in order
 

@@ -12,8 +12,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from tradingd.backtesting.bars import Bars
 from tradingd.backtesting.settings import BacktestSettings
+from tradingd.feeds.bars.table import Bars
 from tradingd.instruments import Instrument
 
 OPEN, INTRABAR = 0, 1
@@ -89,11 +89,11 @@ class Reference:
         self.market_order(lots, price, DECISION)
         if order.opens:
             self.take_over_protection(self.decision)
-            self.protection_meets_the_open(price)
+            self.protection_meets_the_open(price, rested=False)
         if order.turns:
-            self.market_order(self.sized(self.decision, mark=self.decision.price), price, DECISION)
+            self.market_order(self.sized(self.decision, mark=price), price, DECISION)
             self.take_over_protection(self.decision)
-            self.protection_meets_the_open(price)
+            self.protection_meets_the_open(price, rested=False)
 
     def intrabar(self, low: float, high: float) -> None:
         self.phase = INTRABAR
@@ -103,7 +103,7 @@ class Reference:
         if self.is_at_or_beyond_the_stop(worst):
             self.market_order(-self.lots, self.stop, STOP_LOSS)
         elif self.has_reached_the_take_profit(best):
-            self.fill(-self.lots, self.take_profit, TAKE_PROFIT)
+            self.fill(-self.lots, self.take_profit, TAKE_PROFIT, is_maker=True)
         elif self.equity(worst) < self.maintenance_margin(worst):
             self.market_order(-self.lots, worst, LIQUIDATION)
 
@@ -121,13 +121,15 @@ class Reference:
         if decision.target * self.lots > 0:
             self.take_over_protection(decision)
 
-    def protection_meets_the_open(self, price: float) -> None:
+    def protection_meets_the_open(self, price: float, rested: bool = True) -> None:
         if self.lots == 0:
             return
         if self.is_at_or_beyond_the_stop(price):
             self.market_order(-self.lots, price, STOP_LOSS)
+        elif self.has_reached_the_take_profit(price) and rested:
+            self.fill(-self.lots, self.take_profit, TAKE_PROFIT, is_maker=True)
         elif self.has_reached_the_take_profit(price):
-            self.fill(-self.lots, self.take_profit, TAKE_PROFIT)
+            self.fill(-self.lots, self.on_grid(price, self.lots < 0, 0), TAKE_PROFIT)
 
     # decisions
 
@@ -188,6 +190,9 @@ class Reference:
 
     def market_price(self, met: float, buys: bool) -> float:
         slippage = self.settings.simulation.slippage_ticks
+        return self.on_grid(met, buys, slippage)
+
+    def on_grid(self, met: float, buys: bool, slippage: int) -> float:
         count = self.tick_at_or_above(met) + slippage if buys else self.tick_at_or_below(met) - slippage
         if not self.instrument.negative_prices:
             count = max(count, 1)
@@ -248,9 +253,9 @@ class Reference:
         if lots:
             self.fill(lots, self.market_price(met, lots > 0), reason)
 
-    def fill(self, lots: int, price: float, reason: int) -> None:
+    def fill(self, lots: int, price: float, reason: int, is_maker: bool = False) -> None:
         notional = self.notional(price, lots)
-        fee = self.commission(notional, lots, is_maker=reason == TAKE_PROFIT)
+        fee = self.commission(notional, lots, is_maker)
         realized = 0
         if lots * self.lots >= 0:
             self.cost += notional

@@ -23,9 +23,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tradingd.backtesting.bars import Bars
 from tradingd.backtesting.engine import Executed, execute
 from tradingd.backtesting.settings import settings_of
+from tradingd.feeds.bars.table import Bars
 from tradingd.instruments import DAY_NS
 
 pytestmark = [pytest.mark.realdata, pytest.mark.filterwarnings("ignore")]  # the peer's warnings are its own

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import assume, event, given, reject, settings
 from hypothesis import strategies as st
 
-from tradingd.backtesting.bars import Bars
 from tradingd.backtesting.engine import ROOM, Executed, trade
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.settings import BacktestSettings, settings_of
+from tradingd.feeds.bars.table import Bars
 from tradingd.instruments import DAY_NS
 from tradingd.kernels import backtest as k
 from tradingd.kernels.signals import SIGNAL
@@ -160,9 +160,9 @@ class Watched(reference.Reference):
 
     seen: Counter[str] = field(default_factory=Counter)
 
-    def protection_meets_the_open(self, price: float) -> None:
+    def protection_meets_the_open(self, price: float, rested: bool = True) -> None:
         fills = len(self.fills)
-        super().protection_meets_the_open(price)
+        super().protection_meets_the_open(price, rested)
         if len(self.fills) == fills:
             return
         entered = fills > 0 and self.fills[fills - 1].bar == self.bar and self.fills[fills - 1].reason == k.DECISION
@@ -450,7 +450,7 @@ def test_an_entry_that_opens_beyond_its_protection_ends_at_once() -> None:
     below = traded(desk(), [FLAT, (94, 100, 90, 100)], say(0, 1, 95))
     assert briefly(below) == [(1, 100, 94.0, k.OPEN, k.DECISION), (1, -100, 94.0, k.OPEN, k.STOP_LOSS)]
     above = traded(desk(), [FLAT, (106, 110, 100, 100)], say(0, 1, 95, 105))
-    assert briefly(above) == [(1, 100, 106.0, k.OPEN, k.DECISION), (1, -100, 105.0, k.OPEN, k.TAKE_PROFIT)]
+    assert briefly(above) == [(1, 100, 106.0, k.OPEN, k.DECISION), (1, -100, 106.0, k.OPEN, k.TAKE_PROFIT)]
 
 
 def test_a_turn_fills_both_orders_at_one_open() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tradingd.backtesting.bars import Bars
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.hearing import signals_of
 from tradingd.backtesting.settings import BacktestSettings, settings_of
+from tradingd.feeds.bars.table import Bars
 from tradingd.strategies.loader import STRATEGIES
 
 TWINS = """

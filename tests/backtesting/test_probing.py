@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tradingd.backtesting.bars import Bars
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.probing import lookahead, warmup
 from tradingd.columns import TIMEFRAMES
+from tradingd.feeds.bars.table import Bars
 from tradingd.strategies.contract import bar_of
 
 CHEATS = '''

@@ -11,6 +11,7 @@ from tradingd import backtest
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.result import Result
 from tradingd.config.problems import ConfigError
+from tradingd.feeds.bars.table import BarsError
 from tradingd.strategies.contract import StrategyError
 
 
@@ -112,7 +113,7 @@ def test_numbers_of_notebooks_are_numbers() -> None:
 
 def test_data_that_would_be_traded_at_other_prices_or_can_not_be_read() -> None:
     fallen = waves().with_columns(pl.col("open", "high", "low", "close") - 100)
-    with pytest.raises(BacktestError, match=r"bar \d+ has a low of -.*set instrument.negative_prices=true"):
+    with pytest.raises(BarsError, match=r"bar \d+ has a low of -.*set instrument.negative_prices=true"):
         backtest("sma_cross", fallen)
     assert len(backtest("sma_cross", fallen, instrument={"negative_prices": True}).fills)
     with pytest.raises(BacktestError, match="data is a LazyFrame; give a Polars DataFrame or a file"):

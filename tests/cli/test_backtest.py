@@ -19,9 +19,9 @@ def bars(tmp_path: Path) -> Path:
     opened = np.concatenate([[100.0], close[:-1]])
     times = np.arange(rows, dtype=np.int64) * 86_400_000_000_000
     high, low = np.maximum(opened, close), np.minimum(opened, close)
-    columns = {"ts_open_ns": times, "ts_close_ns": times + 1, "open": opened, "high": high, "low": low, "close": close}
+    columns = {"open": opened, "high": high, "low": low, "close": close}
     path = tmp_path / "wave.parquet"
-    pl.DataFrame(columns).write_parquet(path)
+    pl.DataFrame({"ts_open_ns": times, "ts_close_ns": times + 1_000, **columns}).write_parquet(path)
     return path
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradingd.columns import FRAME, QUOTE, TICK_COLUMNS, TRADE, TickBatch
+from tradingd.columns import BAR_KINDS, FRAME, QUOTE, TICK_COLUMNS, TRADE, TickBatch
 from tradingd.events import ClockAdvanced, FeedState, FeedStatus, Gap, Input, InputRejected
 from tradingd.feeds.build import build_feed
 from tradingd.feeds.contract import Feed, Item
@@ -26,7 +26,7 @@ INSTRUMENTS = [
     Instrument(id=name, asset_class=AssetClass.SPOT, tick_size=0.01, lot_size=0.001, currency="USD")
     for name in ("X:BTCUSDT", "X:ETHUSDT", "X:OTHER")
 ]
-KINDS = ("binance", "csv", "csv_gz", "json", "parquet", "simulated", "paced")
+KINDS = ("bars", "binance", "csv", "csv_gz", "json", "parquet", "simulated", "paced")
 
 
 def trade_line(ns: int, trade_id: int, price: str = "100.5", symbol: str = "btcusdt") -> str:
@@ -128,6 +128,18 @@ def write_parquet(folder: Path) -> dict:
     return {"kind": "file", "files": [{"path": "t.parquet", "venue": "X", "ts_unit": "us", "columns": columns}]}
 
 
+def write_bars(folder: Path) -> dict:
+    """Two instruments; the bars of one are half as many."""
+    opened = pl.Series([1_700_000_040_000_000_000 + 60_000_000_000 * k for k in range(40)])
+    prices = dict.fromkeys(("open", "high", "low", "close"), 100.0)
+    frame = pl.DataFrame({"ts_open_ns": opened, "ts_close_ns": opened + 60_000_000_000}).with_columns(**prices)
+    frame.write_parquet(folder / "a.parquet")
+    frame.head(20).write_csv(folder / "b.csv")
+    names = {"a.parquet": "X:BTCUSDT", "b.csv": "X:OTHER"}
+    files = [{"path": path, "instrument": name, "timeframe": "1m"} for path, name in names.items()]
+    return {"kind": "bars", "files": files}
+
+
 def write_simulated(_folder: Path) -> dict:
     markets = [{"instrument": "X:BTCUSDT", "price": 100.0}, {"instrument": "X:ETHUSDT", "price": 10.0}]
     common = {"start": "2026-01-05T09:30:00Z", "duration_s": 100, "ticks_per_s": 3, "instruments": markets}
@@ -138,7 +150,16 @@ def write_paced(folder: Path) -> dict:
     return {**write_binance(folder), "pace": "recorded", "speed": 1e6}
 
 
-ROWS = {"binance": 294, "paced": 294, "csv": 88, "csv_gz": 176, "json": 50, "parquet": 50, "simulated": 300}
+ROWS = {
+    "bars": 180,
+    "binance": 294,
+    "paced": 294,
+    "csv": 88,
+    "csv_gz": 176,
+    "json": 50,
+    "parquet": 50,
+    "simulated": 300,
+}
 WRITERS: dict[str, Callable[[Path], dict]] = {name: globals()[f"write_{name}"] for name in KINDS}
 
 
@@ -259,7 +280,7 @@ def test_values_are_canonical(make_feed: Callable[[int], Feed]) -> None:
             for value in getattr(ticks, name).tolist():
                 assert not math.isinf(value)
                 assert math.copysign(1, value) > 0 or math.isnan(value)
-        assert set(ticks.kind.tolist()) <= {TRADE, QUOTE, FRAME}
+        assert set(ticks.kind.tolist()) <= {TRADE, QUOTE, FRAME, *BAR_KINDS}
         assert len(ticks.frames) == ticks.kind.tolist().count(FRAME)
         trades = ticks.kind == TRADE
         assert not (ticks.price[trades] <= 0).any()

@@ -159,3 +159,44 @@ def test_a_late_fill_is_a_new_start() -> None:
     ]
     # then all of it is closed
     assert [(order.reason, order.quantity) for order in of(OrderRequested, facts)] == [("flatten", 350.0)]
+
+
+def protecting(desk: Desk) -> list[tuple[float | None, int]]:
+    """(trigger, lots) of the stops that are there."""
+    orders = desk.state.ledger.orders.values()
+    return [(order.request.stop_px, order.lots) for order in orders if order.request.reason == "stop_loss"]
+
+
+def test_what_is_added_is_protected_with_the_rest() -> None:
+    # given a position with a stop
+    desk = Desk(Target(0.25, stop=95.0), None, None, Target(0.5, stop=96.0))
+    desk.trades(100.0, 100.0, 100.0, 100.0)
+    assert (desk.lots, protecting(desk)) == (250, [(95.0, 250)])
+    # when a decision adds to it, and has another stop
+    desk.trades(100.0, 100.0, 100.0)
+    # then one stop protects all of it
+    assert (desk.lots, protecting(desk)) == (500, [(96.0, 500)])
+    desk.trades(95.0, 95.0)
+    assert (desk.lots, desk.state.ledger.orders) == (0, {})
+
+
+def test_a_decision_without_a_stop_that_adds_leaves_none_unprotected() -> None:
+    desk = Desk(Target(0.25, stop=95.0), None, None, Target(0.5))
+    desk.trades(*[100.0] * 7)
+    assert (desk.lots, protecting(desk)) == (500, [(95.0, 500)])
+
+
+def test_a_stop_that_moves_while_an_entry_still_fills_covers_all_that_it_may_fill() -> None:
+    # given an entry of 500 of which 300 are filled
+    desk = Desk(Target(0.5, stop=95.0), Target(0.5, stop=96.0))
+    desk.trades(100.0, 100.0)
+    desk.trade(100.0, 300.0, after_s=0.5)
+    assert (desk.lots, protecting(desk)) == (300, [(95.0, 500)])
+    # when the stop is moved before the rest fills
+    desk.trade(100.0, 1.0, after_s=0.5)
+    desk.trade(100.0, 1.0)
+    assert (desk.lots, protecting(desk)) == (302, [(96.0, 500)])
+    desk.trades(100.0, 100.0)
+    # then all is closed at it
+    desk.trades(95.5, 95.5)
+    assert (desk.lots, desk.state.ledger.orders) == (0, {})

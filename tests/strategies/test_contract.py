@@ -4,19 +4,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import numpy as np
 import pytest
 from msgspec import Meta, Struct
 
-from tradingd.columns import TIMEFRAMES
 from tradingd.kernels.calls import WISH, new_wishes
 from tradingd.strategies.checks import bars_of_closes
 from tradingd.strategies.coin_flip import coin_flip
 from tradingd.strategies.contract import PythonStrategy, StrategyError, Target, compiled
 from tradingd.strategies.run import StrategyRun
-from tradingd.strategies.settings import Timeframe
 from tradingd.strategies.sma_cross import sma_cross
 
 
@@ -155,10 +153,6 @@ def test_parameters_of_a_python_strategy_are_checked():
         Checked.instantiate({"perod": 5})
     with pytest.raises(StrategyError, match=">= 1"):
         Checked.instantiate({"period": 0})
-
-
-def test_settings_know_all_timeframes():
-    assert get_args(Timeframe) == TIMEFRAMES
 
 
 def test_text_and_digest_are_those_of_the_file():

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tradingd.audit.errors import AuditError
 from tradingd.audit.runs import runs_of
-from tradingd.columns import BAR, TIMEFRAMES, BarArray
+from tradingd.columns import BAR, TIMEFRAMES, BarArray, Timeframe
 from tradingd.config.load import core_settings, digest
 from tradingd.config.settings import Config
 from tradingd.core.advance import advance
@@ -20,7 +20,6 @@ from tradingd.events import Input, RunStarted
 from tradingd.feeds.build import build_feed
 from tradingd.journal.reader import JournalReader
 from tradingd.rerun import load_library
-from tradingd.strategies.settings import Timeframe
 
 TIMES = ("ts_open", "ts_close")
 FIGURES = ("open", "high", "low", "close", "volume", "vwap", "trades")

@@ -13,7 +13,7 @@ def event_line(event: Event, names: Names) -> str:
 
 
 def tick_type(row: Row) -> str:
-    return KIND_NAMES[row["kind"]].capitalize()
+    return KIND_NAMES[row["kind"]]
 
 
 def input_line(lookup: Lookup, seq: int, names: Names) -> str:

@@ -15,7 +15,7 @@ from tradingd.events import BODY_TYPES, Event
 from tradingd.journal.reader import JournalReader
 
 START = Position(0)
-ALL_TYPES = (*BODY_TYPES, "Bar", *(name.capitalize() for name in KIND_NAMES.values()))
+ALL_TYPES = (*BODY_TYPES, "Bar", *KIND_NAMES.values())
 
 
 class Line(Struct):
@@ -47,7 +47,7 @@ def newest_events(
         found += _events(reader, count, after, plain, names)
     if "Bar" in types:
         found += _bars(reader, count, after, names)
-    if kinds := [kind for kind, name in KIND_NAMES.items() if name.capitalize() in types]:
+    if kinds := [kind for kind, name in KIND_NAMES.items() if name in types]:
         found += _ticks(reader, count, after, kinds, names)
     return sorted(found, key=lambda line: (line.seq, line.n))[-count:]
 

@@ -6,7 +6,17 @@ from typing import Any
 from tradingd import events as e
 from tradingd.audit.points import time_text
 from tradingd.audit.runs import Names
-from tradingd.columns import AGGRESSOR_BUY, AGGRESSOR_SELL, FRAME, INELIGIBLE, QUOTE, TIMEFRAMES
+from tradingd.columns import (
+    AGGRESSOR_BUY,
+    AGGRESSOR_SELL,
+    BAR_CLOSE,
+    BAR_OPEN,
+    BAR_RANGE,
+    FRAME,
+    INELIGIBLE,
+    QUOTE,
+    TIMEFRAMES,
+)
 from tradingd.grid import grid_of
 
 DONE = {e.Side.BUY: "bought", e.Side.SELL: "sold"}
@@ -215,7 +225,7 @@ def tick_in_words(row: Row, names: Names) -> str:
     source = names.sources[row["source"]]
     if row["kind"] == FRAME:
         return f"a raw frame of {source}"
-    price = _quote(row) if row["kind"] == QUOTE else _trade(row)
+    price = _PRICES.get(row["kind"], _trade)(row)
     unfit = " (makes no bar and fills nothing)" if row["flags"] & INELIGIBLE else ""
     return f"{names.instrument(row['instrument'])} from {source}: {price}{unfit}"
 
@@ -227,6 +237,21 @@ def _trade(row: Row) -> str:
 
 def _quote(row: Row) -> str:
     return f"bid {_level(row['price'], row['size'])}, ask {_level(row['ask_price'], row['ask_size'])}"
+
+
+def _open(row: Row) -> str:
+    return f"a bar opens at {number(row['price'])}"
+
+
+def _range(row: Row) -> str:
+    return f"its low is {number(row['price'])}, its high {number(row['ask_price'])}"
+
+
+def _close(row: Row) -> str:
+    return f"it closes at {number(row['price'])}, volume {number(row['size'])}"
+
+
+_PRICES = {QUOTE: _quote, BAR_OPEN: _open, BAR_RANGE: _range, BAR_CLOSE: _close}
 
 
 def _level(price: float | None, size: float | None) -> str:

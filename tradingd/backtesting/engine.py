@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tradingd.backtesting.bars import Bars
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.hearing import ROOM, Records, doubled, instrument_of, signals_of
 from tradingd.backtesting.settings import BacktestSettings
 from tradingd.columns import F64, I64
+from tradingd.feeds.bars.table import Bars
 from tradingd.grid import grid_of
 from tradingd.kernels import backtest as k
 from tradingd.kernels.signals import FULL
@@ -49,10 +49,10 @@ def trade(settings: BacktestSettings, bars: Bars, signals: Records) -> Executed:
     if reason == k.OVERFLOW:
         raise BacktestError(f"bar {book['bar'][0]}: an amount does not fit; give the account a coarser unit")
     made = fills[: book["fills"][0]]
-    return Executed(signals, made, _trips(made, bars), equity, settings.account.balance_units)
+    return Executed(signals, made, trips_of(made, bars), equity, settings.account.balance_units)
 
 
-def _trips(fills: Records, bars: Bars) -> Records:
+def trips_of(fills: Records, bars: Bars) -> Records:
     trips = np.zeros(len(fills) + 1, TRIP)
     return trips[: round_trips(fills, bars.high, bars.low, trips)]
 

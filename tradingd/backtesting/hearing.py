@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tradingd.backtesting.bars import Bars
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.settings import BacktestSettings
+from tradingd.feeds.bars.table import Bars
 from tradingd.grid import grid_of
 from tradingd.kernels.calls import new_wishes
 from tradingd.kernels.scan import INSTRUMENT, SLOT, weigh

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from tradingd.backtesting.bars import Bars
 from tradingd.backtesting.errors import BacktestError
 from tradingd.columns import BarArray
+from tradingd.feeds.bars.table import Bars
 from tradingd.strategies.loader import load_strategy
 from tradingd.strategies.run import Outs, StrategyRun
 

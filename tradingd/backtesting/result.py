@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from tradingd.backtesting.bars import Bars
 from tradingd.backtesting.engine import Executed
 from tradingd.backtesting.metrics import Metrics, metrics_of
 from tradingd.backtesting.picture import Picture, figures_table, picture
 from tradingd.backtesting.settings import BacktestSettings
 from tradingd.core.memory import Library
+from tradingd.feeds.bars.table import Bars
 from tradingd.grid import grid_of
 from tradingd.kernels.backtest import OPEN
 from tradingd.kernels.trips import STILL_OPEN

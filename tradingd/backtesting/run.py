@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
-import numpy as np
 import polars as pl
 
-from tradingd.backtesting.bars import Bars, read_bars
 from tradingd.backtesting.engine import execute
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.result import Result
 from tradingd.backtesting.settings import BacktestSettings, settings_of
+from tradingd.feeds.bars.table import Bars, read_bars
 from tradingd.strategies.loader import load_strategy
+
+Engine = Literal["kernel", "event"]
 
 
 def backtest(
@@ -24,43 +25,44 @@ def backtest(
     balance: str = "100000",
     sets: Sequence[str] = (),
     base: Path = Path(),
+    engine: Engine = "kernel",
+    journal: Path | None = None,
     **settings: Any,
 ) -> Result:
-    """A strategy on the bars of one instrument, by the kernel engine; docs/backtesting.md has the rules.
+    """A strategy on the bars of one instrument; docs/backtesting.md has the rules.
 
     strategy   a built-in name, or "path/to/file.py:name" relative to `base`
     data       a frame with the columns of a catalogue's bars, or a Parquet or CSV file of them
     settings   further tables of `BacktestSettings`: instrument, account, exits, allocation, risk, simulation
     sets       "path=value", as --set takes them
+    engine     "kernel", or "event": the core of the daemon, which makes the same trades more slowly
+    journal    a new folder for all events, of the event engine
 
     The instrument has the tick size of its prices, a lot of 1, no fees and the account's currency, USD, where nothing
-    else is said. Raises ConfigError, StrategyError, BacktestError, OSError.
+    else is said. Raises ConfigError, StrategyError, BarsError, BacktestError, JournalError, OSError.
     """
     if not isinstance(data, pl.DataFrame | str | Path):
         raise BacktestError(f"data is a {type(data).__name__}; give a Polars DataFrame or a file")
     bars = Bars.of(data) if isinstance(data, pl.DataFrame) else read_bars(Path(data))
     name = "DATA:frame" if isinstance(data, pl.DataFrame) else _instrument_id(Path(data))
     raw = {**settings, "kind": strategy, "strategy": dict(params or {})}
-    return run(settings_of(_with_defaults(raw, bars, name, balance), sets), bars, base)
+    return run(settings_of(_with_defaults(raw, bars, name, balance), sets), bars, base, engine, journal)
 
 
-def run(settings: BacktestSettings, bars: Bars, base: Path) -> Result:
-    """Raises StrategyError, BacktestError."""
-    _check_prices(settings, bars)
+def run(
+    settings: BacktestSettings, bars: Bars, base: Path, engine: Engine = "kernel", journal: Path | None = None
+) -> Result:
+    """Raises StrategyError, BarsError, BacktestError, JournalError."""
+    if journal is not None and engine != "event":
+        raise BacktestError("a journal is kept by the event engine alone; ask for that one too")
+    bars.check_for(settings.instrument)
     kinds = (settings.kind, *(leave.kind for leave in settings.exits))
     library = {kind: load_strategy(kind, base) for kind in kinds}
-    return Result(settings, library, bars, execute(settings, bars, base))
+    if engine == "kernel":
+        return Result(settings, library, bars, execute(settings, bars, base))
+    from tradingd.backtesting.event import execute_by_core  # the database and all, which the kernel does without
 
-
-def _check_prices(settings: BacktestSettings, bars: Bars) -> None:
-    """What would be traded at another price than it had."""
-    low, instrument = bars.low, settings.instrument
-    if not instrument.negative_prices and low.min() < instrument.tick_size / 2:
-        row = int(np.argmax(low < instrument.tick_size / 2))
-        raise BacktestError(
-            f"bar {row} has a low of {low[row]:g}, and the tick size is {instrument.tick_size:g}; set "
-            "instrument.negative_prices=true if prices are at or below 0 there"
-        )
+    return Result(settings, library, bars, execute_by_core(settings, bars, library, journal))
 
 
 def _instrument_id(path: Path) -> str:

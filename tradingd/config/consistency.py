@@ -10,7 +10,7 @@ from tradingd.config.kinds import strategy_problems
 from tradingd.config.problems import Problem, suggestion
 from tradingd.config.settings import Config, JournalPlace
 from tradingd.config.zones import UnknownZoneError, bake
-from tradingd.feeds.settings import FeedSettings, RecordedFile, SimulatedSettings, TickFile
+from tradingd.feeds.settings import BarFile, FeedSettings, RecordedFile, SimulatedSettings, TickFile
 from tradingd.instruments import AccountSettings, Instrument
 from tradingd.journal.settings import FileAnchorSettings
 
@@ -84,13 +84,22 @@ def _feed(feed: FeedSettings, path: str, config: Config, base: Path) -> Iterator
         for n, market in enumerate(feed.instruments):
             yield from _known(market.instrument, f"{path}.instruments[{n}].instrument", ids)
         return
-    files: tuple[RecordedFile | TickFile, ...] = feed.files
+    files: tuple[RecordedFile | TickFile | BarFile, ...] = feed.files
     for n, file in enumerate(files):
         yield from _file(file.path, f"{path}.files[{n}].path", base)
-        if isinstance(file, TickFile) and file.instrument:
+        if not isinstance(file, RecordedFile) and file.instrument:
             yield from _known(file.instrument, f"{path}.files[{n}].instrument", ids)
-        if file.venue and file.venue not in (instrument.venue for instrument in config.instruments):
+        if isinstance(file, BarFile):
+            yield from _finest(file, f"{path}.files[{n}].timeframe", config)
+        elif file.venue and file.venue not in (instrument.venue for instrument in config.instruments):
             yield Problem(f"{path}.files[{n}].venue", f'no instrument is of the venue "{file.venue}"')
+
+
+def _finest(file: BarFile, path: str, config: Config) -> Iterator[Problem]:
+    """Bars are made of finer ones, never of coarser."""
+    finest = TIMEFRAMES[config.timeframes_of(file.instrument)[0]]
+    if finest != file.timeframe:
+        yield Problem(path, f"is {file.timeframe}; {finest} is in use for {file.instrument} (see bars.timeframes)")
 
 
 def _racing(config: Config) -> Iterator[Problem]:

@@ -29,11 +29,11 @@ from tradingd.events import (
 )
 from tradingd.grid import grid_of
 from tradingd.kernels.scan import NEVER
-from tradingd.reducers.ledger import Order
+from tradingd.reducers.ledger import Ledger, Order
 from tradingd.reducers.post import post
 from tradingd.risk import monitor
 from tradingd.risk.bracket import STOP_LOSS, TAKE_PROFIT, bracket_orders, cancels
-from tradingd.risk.context import RiskContext, on_the_way
+from tradingd.risk.context import RiskContext, on_the_way, working
 from tradingd.risk.gate import review
 from tradingd.risk.sizing import order_for
 from tradingd.simulation import venue
@@ -94,46 +94,98 @@ def _close_all(turn: Turn, reason: str) -> None:
 
 
 def _move_protection(turn: Turn, decision: Decision) -> None:
-    """Replaces the working stop and take profit whose price is no longer the decision's; those of a position on the
-    other side, which is about to be closed, stay as they are."""
-    for cl_ord_id, order in list(turn.state.ledger.orders.items()):
-        leg = order.request
-        other_side = leg.side.sign * decision.target >= 0
-        if leg.instrument != decision.instrument or other_side or order.status is OrdStatus.PENDING_CANCEL:
-            continue
-        if leg.reason == STOP_LOSS and decision.stop not in (None, leg.stop_px):
-            _replace(turn, cl_ord_id, order, msgspec.structs.replace(leg, stop_px=decision.stop))
-        if leg.reason == TAKE_PROFIT and decision.take_profit not in (None, leg.price):
-            _replace(turn, cl_ord_id, order, msgspec.structs.replace(leg, price=decision.take_profit))
-    _add_protection(turn, decision)
-
-
-def _add_protection(turn: Turn, decision: Decision) -> None:
-    """A position that a decision gives a stop or take profit only later, or whose order was refused, gets it now."""
+    """What protects a position on the decision's side, and what is on its way to it; one on the other side, about to be
+    closed, keeps what it has."""
     ledger, index = turn.state.ledger, decision.instrument
     lots = ledger.lots(index)
-    if lots * decision.target <= 0 or any(on_the_way(ledger, index)):
-        return
-    placed = {o.request.reason: None for o in ledger.orders.values() if o.request.instrument == index}
-    lot_size = turn.state.settings.instruments[index].lot_size
-    entry = OrderRequested(
-        cl_ord_id=turn.next_id(),  # the parent that both legs share is the first leg's own id
-        instrument=index,
-        side=Side.BUY if lots > 0 else Side.SELL,
-        quantity=grid_of(lot_size).value(abs(lots)),
+    if lots * decision.target > 0:
+        coming = sum(o.leaves_lots for o in working(ledger, index) if o.request.side.sign * lots > 0)
+        _protect(turn, index, (decision.stop, decision.take_profit), abs(lots) + coming)
+
+
+def _protect_filled(turn: Turn, own: OrderRequested, leaves_qty: float) -> None:
+    """As soon as an order has a position on its side, the venue itself places or enlarges the bracket, without a delay:
+    the newest decision's, where that still wants the position, for all that the order may yet fill."""
+    ledger = turn.state.ledger
+    lots, decision = ledger.lots(own.instrument), ledger.decisions.get(own.instrument)
+    stop, take_profit = own.stop_loss, own.take_profit
+    if decision is not None and decision.target * lots > 0:
+        stop = stop if decision.stop is None else decision.stop
+        take_profit = take_profit if decision.take_profit is None else decision.take_profit
+    leaves_lots = grid_of(turn.state.settings.instruments[own.instrument].lot_size).nearest(leaves_qty)
+    _protect(turn, own.instrument, (stop, take_profit), abs(lots) + leaves_lots, own.cl_ord_id, latency_ns=0)
+
+
+def _protect(
+    turn: Turn,
+    instrument: int,
+    prices: tuple[float | None, float | None],
+    lots: int,
+    parent: str | None = None,
+    *,
+    latency_ns: int | None = None,
+) -> None:
+    """One stop and one take profit for the whole position: what is missing is placed, what has another price, covers
+    less than `lots` or belongs to an older entry is replaced, and what no price is given for keeps its own."""
+    resting = _resting(turn.state.ledger, instrument)
+    if parent is None:  # where nothing rests, the id that the first leg will have
+        parent = next((order.request.parent for order in resting.values()), turn.next_id())
+    for leg in bracket_orders(_entry(turn, instrument, prices, lots, resting, parent)):
+        old = resting.get(leg.reason)
+        if old is None:
+            request(turn, leg, latency_ns=latency_ns)
+        elif _essence(leg) != _essence(old.request) or old.leaves_lots < lots:
+            _replace(turn, old, leg, latency_ns)
+
+
+def _essence(leg: OrderRequested) -> tuple[object, ...]:
+    return leg.stop_px, leg.price, leg.parent
+
+
+def _resting(ledger: Ledger, instrument: int) -> dict[str, Order]:
+    """What protects the position, by its reason."""
+    return {
+        order.request.reason: order
+        for order in ledger.orders.values()
+        if order.request.instrument == instrument
+        and order.request.reason in (STOP_LOSS, TAKE_PROFIT)
+        and order.status is not OrdStatus.PENDING_CANCEL
+    }
+
+
+def _entry(
+    turn: Turn,
+    instrument: int,
+    prices: tuple[float | None, float | None],
+    lots: int,
+    resting: dict[str, Order],
+    parent: str | None,
+) -> OrderRequested:
+    """What would have opened the position with the bracket that it is to have."""
+    stop, take_profit = prices
+    kept = {reason: order.request for reason, order in resting.items()}
+    return OrderRequested(
+        cl_ord_id=parent or "",
+        instrument=instrument,
+        side=Side.BUY if turn.state.ledger.lots(instrument) > 0 else Side.SELL,
+        quantity=grid_of(turn.state.settings.instruments[instrument].lot_size).value(lots),
         ord_type=OrdType.MARKET,
         time_in_force=TimeInForce.GTC,
-        stop_loss=None if STOP_LOSS in placed else decision.stop,
-        take_profit=None if TAKE_PROFIT in placed else decision.take_profit,
+        stop_loss=kept[STOP_LOSS].stop_px if stop is None and STOP_LOSS in kept else stop,
+        take_profit=kept[TAKE_PROFIT].price if take_profit is None and TAKE_PROFIT in kept else take_profit,
     )
-    _protect(turn, entry)
 
 
-def _replace(turn: Turn, cl_ord_id: str, order: Order, new: OrderRequested) -> None:
-    """The new order first, and the old one is not gone before it is there: both reduce only, and share a parent."""
-    if request(turn, msgspec.structs.replace(new, quantity=order.request.quantity)):
-        slower = max(turn.memory.terms.settings.latency_ms, turn.memory.terms.settings.cancel_latency_ms)
-        cancel(turn, CancelRequested(cl_ord_id, "replaced"), latency_ns=round(slower * MS_NS))
+def _replace(turn: Turn, old: Order, new: OrderRequested, latency_ns: int | None) -> None:
+    """The new order first, and the old one is not gone before it is there: both reduce only."""
+    if request(turn, new, latency_ns=latency_ns):
+        settings = turn.memory.terms.settings
+        slower_ns = round(max(settings.latency_ms, settings.cancel_latency_ms) * MS_NS)
+        cancel(
+            turn,
+            CancelRequested(old.request.cl_ord_id, "replaced"),
+            latency_ns=slower_ns if latency_ns is None else latency_ns,
+        )
 
 
 def request(turn: Turn, order: OrderRequested, *, latency_ns: int | None = None) -> bool:
@@ -279,7 +331,14 @@ def _stop_losses(turn: Turn, context: RiskContext) -> None:
     for halted in monitor.breaches(context):
         _halt(turn, halted)
     monitor.roll(context)
-    _request_all(turn, monitor.liquidation_orders(context))
+    if not _awaits_range(turn):
+        _request_all(turn, monitor.liquidation_orders(context))
+
+
+def _awaits_range(turn: Turn) -> bool:
+    """Margin of what is held through a bar is looked at once, at the worst of its range, which comes next."""
+    opened = np.flatnonzero(turn.memory.instruments["opened"]).tolist()
+    return any(turn.state.ledger.lots(index) for index in opened)
 
 
 def _report(turn: Turn, bodies: Iterable[AnyBody]) -> None:
@@ -314,10 +373,4 @@ def _fill(turn: Turn, fill: OrderFilled) -> None:
         turn.emit(fact)
     opens = ledger.lots(fill.instrument) * fill.side.sign > 0 and (before <= 0 or fill.cum_qty == fill.last_qty)
     if order is not None and opens:
-        _protect(turn, order.request)
-
-
-def _protect(turn: Turn, filled: OrderRequested) -> None:
-    """As soon as an order has a position on its side, the venue itself places its bracket, without a delay."""
-    for leg in bracket_orders(filled):
-        request(turn, leg, latency_ns=0)
+        _protect_filled(turn, order.request, fill.leaves_qty)

@@ -5,11 +5,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from tradingd.columns import TIMEFRAMES
+from tradingd.columns import TIMEFRAMES, Timeframe
 from tradingd.instruments import AccountSettings, Instrument
 from tradingd.risk.settings import RiskSettings
 from tradingd.simulation.settings import SimulationSettings
-from tradingd.strategies.settings import CombineSettings, StrategySettings, Timeframe
+from tradingd.strategies.settings import CombineSettings, StrategySettings
 
 
 class BarSettings(Struct, frozen=True, forbid_unknown_fields=True):

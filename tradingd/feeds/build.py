@@ -5,11 +5,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import assert_never
 
+from tradingd.feeds.bars.feed import bars_feed
 from tradingd.feeds.binance.recorded import recorded_feed
 from tradingd.feeds.contract import Feed
 from tradingd.feeds.files.feed import file_feed
 from tradingd.feeds.pace import PacedFeed
-from tradingd.feeds.settings import BinanceRecordedSettings, FeedSettings, FileSettings, SimulatedSettings
+from tradingd.feeds.settings import (
+    BarsSettings,
+    BinanceRecordedSettings,
+    FeedSettings,
+    FileSettings,
+    SimulatedSettings,
+)
 from tradingd.feeds.simulated import simulated_feed
 from tradingd.instruments import Instrument
 
@@ -42,6 +49,8 @@ def _feed_at_full_speed(
             return recorded_feed(settings, source, instruments, base_dir, now_ns)
         case FileSettings():
             return file_feed(settings, source, instruments, base_dir, now_ns)
+        case BarsSettings():
+            return bars_feed(settings, source, instruments, base_dir)
         case SimulatedSettings():
             return simulated_feed(settings, source, instruments)
         case _:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tradingd.columns import I64, KIND_NAMES
+from tradingd.columns import BAR_CLOSE, BAR_KINDS, I64, KIND_NAMES
 from tradingd.feeds.rows import REJECTED, Rows
 
 EVERY = 16  # rows between two whose clocks are compared: bounds the memory of the median
@@ -24,8 +24,11 @@ class Report:
 
     def text(self) -> str:
         """Such as "3 rows: 2 trades, 1 quotes, 0 frames, 0 rejected; 0 gaps; clock drift -1.270 s"."""
-        kinds = ", ".join(f"{self.counts[kind]} {name}s" for kind, name in KIND_NAMES.items())
+        told = {kind: name for kind, name in KIND_NAMES.items() if kind not in BAR_KINDS}
+        kinds = ", ".join(f"{self.counts[kind]} {name.lower()}s" for kind, name in told.items())
         total = sum(self.counts.values())
+        if bars := self.counts[BAR_CLOSE]:
+            return f"{total} rows: {bars} bars, {self.counts[REJECTED]} rejected"
         return f"{total} rows: {kinds}, {self.counts[REJECTED]} rejected; {self.gaps} gaps; {self._drift()}"
 
     def _drift(self) -> str:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from tradingd.columns import Timeframe
 from tradingd.instruments import NotNegative, Positive
 
 InstrumentId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+:[^\s:]+$")]
@@ -96,6 +97,23 @@ class FileSettings(RecordedSettings, frozen=True, tag_field="kind", tag="file", 
     files: Annotated[tuple[TickFile, ...], Meta(min_length=1)]
 
 
+class BarFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Bars of one instrument, Parquet or CSV with the columns of a catalogue.
+
+    timeframe   of the bars: the finest that is in use for the instrument
+    """
+
+    path: str
+    instrument: InstrumentId
+    timeframe: Timeframe
+
+
+class BarsSettings(RecordedSettings, frozen=True, tag_field="kind", tag="bars", kw_only=True):
+    """Bars where there are no ticks, merged by the time at which they are known."""
+
+    files: Annotated[tuple[BarFile, ...], Meta(min_length=1)]
+
+
 class SimulatedInstrument(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One simulated market.
 
@@ -147,4 +165,4 @@ class SimulatedSettings(CommonSettings, frozen=True, tag_field="kind", tag="simu
     jump_size: NotNegative = 0.003
 
 
-FeedSettings = BinanceRecordedSettings | FileSettings | SimulatedSettings
+FeedSettings = BinanceRecordedSettings | FileSettings | BarsSettings | SimulatedSettings

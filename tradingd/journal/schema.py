@@ -71,7 +71,7 @@ def _quotes() -> str:
 
 
 def _events() -> str:
-    kinds = " ".join(f"WHEN {kind} THEN '{name.capitalize()}'" for kind, name in KIND_NAMES.items())
+    kinds = " ".join(f"WHEN {kind} THEN '{name}'" for kind, name in KIND_NAMES.items())
     return (
         "SELECT seq, n, ts_event_ns, ts_received_ns, source, type, instrument, cl_ord_id, payload FROM facts "
         "UNION ALL SELECT seq, 0, ts_event_ns, ts_received_ns, source::VARCHAR, "

@@ -171,7 +171,7 @@ def levels(b: Records) -> tuple[float, float]:
 @kernel
 def at_open(b: Records, t: Records, s: Records, fills: Records, price: float) -> None:
     """Protection was there first. An order that only reduces ends where nothing is left to reduce."""
-    meet_open(b, t, s, fills, price)
+    meet_open(b, t, s, fills, price, True)
     if b.order != 0:
         order = b.order
         b.order = 0
@@ -181,7 +181,7 @@ def at_open(b: Records, t: Records, s: Records, fills: Records, price: float) ->
             fill(b, t, s, fills, order, taken(price, order, t, s), DECISION, OPEN, False)
         if b.order_opens != 0:
             protect(b)
-            meet_open(b, t, s, fills, price)
+            meet_open(b, t, s, fills, price, False)
     if b.turning != 0:
         b.turning = 0
         turn(b, t, s, fills, price)
@@ -190,21 +190,23 @@ def at_open(b: Records, t: Records, s: Records, fills: Records, price: float) ->
 @kernel
 def turn(b: Records, t: Records, s: Records, fills: Records, price: float) -> None:
     """The other half: sized anew, by the decision's price and the equity after what was closed."""
-    order = wanted(b, t, b.price) - b.lots
+    order = wanted(b, t, price) - b.lots
     if order != 0:
         fill(b, t, s, fills, order, taken(price, order, t, s), DECISION, OPEN, False)
         protect(b)
-        meet_open(b, t, s, fills, price)
+        meet_open(b, t, s, fills, price, False)
 
 
 @kernel
-def meet_open(b: Records, t: Records, s: Records, fills: Records, price: float) -> None:
-    """A gap beyond the stop fills at the open; beyond the take profit at its own price."""
+def meet_open(b: Records, t: Records, s: Records, fills: Records, price: float, rested: bool) -> None:
+    """A gap beyond the stop fills at the open; beyond a take profit that rested there at its own price, beyond one that
+    came with the open at the open."""
     side = np.sign(b.lots)
     if side != 0 and (price - b.stop_px) * side <= 0.0:
         fill(b, t, s, fills, -b.lots, taken(price, -b.lots, t, s), STOP_LOSS, OPEN, False)
     elif side != 0 and (price - b.limit_px) * side >= 0.0:
-        fill(b, t, s, fills, -b.lots, b.limit_px, TAKE_PROFIT, OPEN, True)
+        met = b.limit_px if rested else on_grid(price, -b.lots, t, s, 0.0)
+        fill(b, t, s, fills, -b.lots, met, TAKE_PROFIT, OPEN, rested)
 
 
 @kernel
@@ -289,11 +291,17 @@ def reducible(lots: int, order: int) -> int:
 
 @kernel
 def taken(price: float, order: int, t: Records, s: Records) -> float:
-    """What a market order pays: on the tick grid, rounded against it, and slippage on top."""
+    """What a market order pays."""
+    return on_grid(price, order, t, s, t.slippage_ticks)
+
+
+@kernel
+def on_grid(price: float, order: int, t: Records, s: Records, slippage_ticks: float) -> float:
+    """On the tick grid, rounded against the order, and slippage on top."""
     if order > 0:
-        count = ceil_count(price, s.tick_num, s.tick_den) + t.slippage_ticks
+        count = ceil_count(price, s.tick_num, s.tick_den) + slippage_ticks
     else:
-        count = floor_count(price, s.tick_num, s.tick_den) - t.slippage_ticks
+        count = floor_count(price, s.tick_num, s.tick_den) - slippage_ticks
     if t.negative_prices == 0 and count < 1.0:
         count = 1.0
     return float(value_of(count, s.tick_num, s.tick_den) + 0.0)

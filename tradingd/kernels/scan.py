@@ -11,6 +11,10 @@ A row goes through six stages; a return to Python leaves `stage` at the one to g
     MARKET    write last, bid and ask; does a resting order care?    -> TOUCH
     WATCH     does the account still stand above its floors?         -> BREACH
     BARS      close bars by event time, add the tick                 -> CHANGED
+
+A bar of a source without ticks is three rows: its open, all that happened within, its close. Much time lies between
+them, so timers stop at their own time there and not at that of the row; what an open brings about is over before the
+range is looked at. Equity is looked at once, with each position at the worst price of its bar.
 """
 
 from typing import Any
@@ -18,6 +22,9 @@ from typing import Any
 import numpy as np
 
 from tradingd.columns import (
+    BAR_CLOSE,
+    BAR_OPEN,
+    BAR_RANGE,
     DAY_TIMEFRAME,
     F64,
     FRAME,
@@ -43,6 +50,7 @@ NEVER = np.iinfo(np.int64).max
 LENGTH_NS = np.array(TIMEFRAME_NS, np.int64)
 TIMEFRAME_COUNT = len(TIMEFRAME_NS)
 NO_PARENT = 255
+ROUNDED_UNITS = 2.0
 CONFIDENCE_BUCKETS = 10
 
 # where the scan stands
@@ -84,6 +92,7 @@ INSTRUMENT = np.dtype(
         ("waiting", "u1"),  # a decision waits until orders for an older one have ended
         ("refused", "i8"),  # orders that reduce, since the newest decision or fill
         ("retry_ns", "i8"),  # core time at which they are asked for again
+        ("opened", "u1"),  # between the open and the range of a bar of a source without ticks
     ],
     align=True,
 )
@@ -155,7 +164,8 @@ def scan(
                 return FULL
             c.seq = first_seq + i
             c.n = 0
-            c.core_ns = max(c.core_ns, ts_received_ns[i])
+            if kind[i] < BAR_OPEN or c.core_ns == 0:  # before the first row there is no time to pass
+                c.core_ns = max(c.core_ns, ts_received_ns[i])
             c.stage = GRACE
         if c.stage == GRACE:
             c.stage = TIMERS
@@ -167,6 +177,8 @@ def scan(
                 if changed:
                     return CHANGED
         if c.stage == TIMERS:
+            if kind[i] >= BAR_OPEN:
+                c.core_ns = max(c.core_ns, min(ts_received_ns[i], c.timer_ns))
             if c.core_ns >= c.timer_ns:
                 return TIMER
             c.stage = MARKET
@@ -175,6 +187,40 @@ def scan(
             c.stage = BEGIN
             continue
         s = instruments[k]
+        if kind[i] >= BAR_OPEN:
+            if c.stage == MARKET:
+                received_ns[k] = ts_received_ns[i]
+                low, high = tell_bar(kind[i], k, price[i], ask_price[i], s, last, bid, bid_size, ask, ask_size)
+                c.stage = WATCH
+                if low <= s.touch_low or high >= s.touch_high:
+                    return TOUCH
+            if c.stage == WATCH:
+                c.stage = BARS
+                if kind[i] != BAR_OPEN and s.exposure != 0.0 and breached(s, watched, last[k]):
+                    return BREACH
+            c.row += 1
+            c.stage = BEGIN
+            base = work[k, s.base]
+            made_of_bars = base.trades == 0 or base.ts_close == NEVER
+            if kind[i] == BAR_OPEN and ts_event_ns[i] >= s.closed_ns and made_of_bars:
+                bar_start(base, ts_event_ns[i], NEVER, price[i], 0.0)
+            elif kind[i] == BAR_OPEN or base.trades == 0 or not made_of_bars:
+                c.n += 1
+                row = late[c.late]
+                row[0], row[1], row[2], row[3], row[4] = c.seq, c.n, c.core_ns, k, s.closed_ns
+                c.late += 1
+            elif kind[i] == BAR_RANGE:
+                base.low, base.high = price[i], ask_price[i]
+            else:
+                base.ts_close, base.close, base.volume, base.notional = ts_event_ns[i], price[i], size[i], np.nan
+                zone = zone_from_ns[s.zone_start : s.zone_stop]
+                offsets = zone_offset_s[s.zone_start : s.zone_stop]
+                if close_bars(
+                    c, k, s, base.ts_close, work, slots, slot_of, steps, wishes, told, zone, offsets,
+                    bars, bar_seq, bar_n,
+                ):  # fmt: skip
+                    return CHANGED
+            continue
         eligible = flags[i] & INELIGIBLE == 0
         if c.stage == MARKET:
             low, high = np.inf, -np.inf
@@ -232,6 +278,35 @@ def scan(
 
 
 @kernel
+def tell_bar(
+    kind: int,
+    k: int,
+    price: float,
+    high: float,
+    s: Records,
+    last: F64,
+    bid: F64,
+    bid_size: F64,
+    ask: F64,
+    ask_size: F64,
+) -> tuple[float, float]:
+    """The market at a row of a bar; the lowest and highest price at which resting orders may trade.
+
+    All can be had at the open. Then each position stands at its worst, and nobody trades after the close.
+    """
+    s.opened = 1 if kind == BAR_OPEN else 0
+    last[k] = price
+    if kind == BAR_CLOSE:
+        bid[k], bid_size[k], ask[k], ask_size[k] = np.nan, 0.0, np.nan, 0.0
+        return np.inf, -np.inf
+    top = price if kind == BAR_OPEN else high
+    if s.exposure < 0.0:
+        last[k] = top
+    bid[k], bid_size[k], ask[k], ask_size[k] = price, np.nan, top, np.nan
+    return price, top
+
+
+@kernel
 def tell_side(prices: F64, sizes: F64, k: int, price: float, size: float) -> None:
     """One side of a quote: absent means unchanged, a size of 0 means empty."""
     if not np.isnan(price) or size == 0.0:
@@ -251,14 +326,15 @@ def borders(s: Records, timeframe: int, ts_ns: int, zone: I64, offsets: I64) -> 
 
 @kernel
 def breached(s: Records, watched: Records, price: float) -> bool:
-    """Moves the account's estimates to the new mark; True where a floor is crossed."""
+    """Moves the account's estimates to the new mark; True where a floor is crossed, as far as estimates tell: margin is
+    counted in whole units then, and may be short by what they round."""
     w = watched[s.account]
     move = price - s.mark
     w.equity += s.exposure * move
-    w.required += abs(s.exposure) * s.maintenance * move
+    w.required += abs(s.exposure) * s.maintenance * (abs(price) - abs(s.mark))
     s.mark = price
     w.peak = max(w.peak, w.equity)
-    return bool(w.equity < w.required or w.equity <= w.floor or w.equity <= w.peak * (1.0 - w.drawdown))
+    return bool(w.equity < w.required + ROUNDED_UNITS or w.equity <= w.floor or w.equity <= w.peak * (1.0 - w.drawdown))
 
 
 @kernel

@@ -13,10 +13,13 @@ def reached(order: VenueOrder, price: float) -> bool:
 
 
 def trigger_price(order: VenueOrder, market: Market, listing: Listing) -> float:
-    """What wakes the order's stop on arrival: the last trade, or the opposite quote where prices are mids."""
-    if listing.instrument.price_source is PriceSource.TRADE:
-        return float(market.last[order.instrument])
-    return float((market.ask if order.sign > 0 else market.bid)[order.instrument])
+    """What wakes the order's stop on arrival: the last trade, or the opposite quote where prices are mids. Between two
+    bars, when both sides are empty, nothing does."""
+    index = order.instrument
+    is_closed = market.bid_size[index] == 0.0 and market.ask_size[index] == 0.0
+    if listing.instrument.price_source is PriceSource.TRADE and not is_closed:
+        return float(market.last[index])
+    return float((market.ask if order.sign > 0 else market.bid)[index])
 
 
 def crosses(order: VenueOrder, price: float) -> bool:

@@ -3,7 +3,7 @@
 `due_ns` and `touch_levels` tell the caller when something has to be looked at; `on_time` goes before `on_tick`.
 """
 
-from tradingd.columns import FRAME, INELIGIBLE
+from tradingd.columns import BAR_CLOSE, BAR_KINDS, FRAME, INELIGIBLE
 from tradingd.commands import Approved
 from tradingd.events import (
     AnyBody,
@@ -21,6 +21,7 @@ from tradingd.kernels.market import Market
 from tradingd.kernels.posting import checked, fee_units, notional_units
 from tradingd.reducers.ledger import Order
 from tradingd.simulation import offers
+from tradingd.simulation.bars import bar_order, of_bar
 from tradingd.simulation.matching import crosses, is_maker, price_of, reached, trigger_price
 from tradingd.simulation.offers import Offer
 from tradingd.simulation.state import NEVER_NS, Listing, Pending, Terms, Tick, VenueOrder, VenueState
@@ -81,9 +82,12 @@ def on_time(state: VenueState, terms: Terms, market: Market, now_ns: int) -> Fac
 
 
 def on_tick(state: VenueState, terms: Terms, instrument: int, tick: Tick, market: Market, now_ns: int) -> Facts:
-    """Matches working orders against one trade or quote, in the order of their arrival. Ineligible ticks and ticks
-    outside of the session fill nothing. `market` may hold the tick already or not."""
+    """Matches working orders against one row: a trade or quote in the order of their arrival, a bar's open or range as
+    `bar_order` has it. Ineligible ticks and ticks outside of the session fill nothing. `market` may hold the tick
+    already or not."""
     listing = terms.listings[instrument]
+    if tick.kind in BAR_KINDS:
+        return _meet_bar(state, terms, instrument, tick)
     if tick.kind == FRAME or tick.flags & INELIGIBLE or not listing.instrument.session.is_open(now_ns):
         return []
     by_sign = offers.of_tick(state, terms, instrument, tick, market)
@@ -91,6 +95,19 @@ def on_tick(state: VenueState, terms: Terms, instrument: int, tick: Tick, market
     for order in [order for order in state.working.values() if order.instrument == instrument]:
         offer = by_sign.get(order.sign)
         if offer and order.cl_ord_id in state.working:
+            facts += _meet(state, terms, order, offer)
+    return facts
+
+
+def _meet_bar(state: VenueState, terms: Terms, instrument: int, tick: Tick) -> Facts:
+    """Nobody trades after the close. What rests was there before the bar came."""
+    facts: Facts = []
+    if tick.kind == BAR_CLOSE:
+        return facts
+    for order in bar_order(order for order in state.working.values() if order.instrument == instrument):
+        offer = of_bar(order, tick)
+        if offer and order.cl_ord_id in state.working:
+            order.waited = True
             facts += _meet(state, terms, order, offer)
     return facts
 

@@ -20,13 +20,15 @@ from msgspec import Struct
 from numba import types
 from numba.core.errors import NumbaError
 
-from tradingd.columns import BAR
+from tradingd.columns import BAR, F64
 from tradingd.kernels.calls import OUT
 from tradingd.kernels.compile import kernel
 
 Params = dict[str, Any]  # bool, int or float by name
 Bounds = Mapping[str, tuple[float, float]]  # lowest and highest allowed value by name
 Record = np.ndarray[Any, Any]  # (1,) of a structured dtype
+# Of parameters and bars, the latter as columns (open, high, low, close, volume), (n,) each: (n,) prices by name
+Lines = Callable[[Params, Any], Mapping[str, F64]]
 
 
 class StrategyError(ValueError):
@@ -64,6 +66,7 @@ class CompiledStrategy:
 
     defaults  parameters by name; their types are those of the defaults
     bounds    lowest and highest value, both allowed, of those parameters that have them
+    lines     what a report draws over the candles; nothing that trades calls it
     text      of the file that holds the step; `digest` is of the text
     """
 
@@ -74,6 +77,7 @@ class CompiledStrategy:
     initial: Callable[[Params], Mapping[str, Any]]
     warmup: Callable[[Params], int]
     check: Callable[[Params], str | None]
+    lines: Lines
     text: str
     digest: str
 
@@ -99,6 +103,7 @@ def compiled(
     warmup: Callable[[Params], int] = lambda _: 1,
     bounds: Bounds | None = None,
     check: Callable[[Params], str | None] = lambda _: None,
+    lines: Lines = lambda *_: {},
 ) -> Callable[[Callable[..., None]], CompiledStrategy]:
     """Makes a compiled strategy (or exit) of a step `(state, bar, params, out)`.
 
@@ -107,6 +112,7 @@ def compiled(
     warmup  bars to be seen before the first decision, of the parameters
     bounds  lowest and highest value by name
     check   what is wrong with these parameters together, or None
+    lines   of the parameters and the bars as columns: prices by name that a report draws over the candles
     """
 
     def decorate(step: Callable[..., None]) -> CompiledStrategy:
@@ -115,7 +121,8 @@ def compiled(
         defaults = params or {}
         if unknown := set(bounds or {}) - set(defaults):
             raise StrategyError(f"strategy {step.__name__}: bounds for {sorted(unknown)}, which are no parameters")
-        return CompiledStrategy(step.__name__, kernel(step), defaults, bounds or {}, state, warmup, check, text, digest)
+        made = (state, warmup, check, lines, text, digest)
+        return CompiledStrategy(step.__name__, kernel(step), defaults, bounds or {}, *made)
 
     return decorate
 
@@ -231,6 +238,10 @@ class PythonStrategy:
     def warmup_bars(self, params: Any) -> int:
         """Bars to be seen before the first decision."""
         return 1
+
+    def lines(self, params: Any, bars: Any) -> Mapping[str, F64]:
+        """Prices by name that a report draws over the candles; of `bars` it gets columns, as `Lines` says."""
+        return {}
 
     @classmethod
     def instantiate(cls, params: Mapping[str, Any] | None = None) -> "PythonInstance":

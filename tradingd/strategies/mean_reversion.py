@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tradingd.kernels.indicators import bollinger_state, bollinger_step
+from tradingd.kernels.indicators import bollinger, bollinger_state, bollinger_step
 from tradingd.strategies.contract import compiled
 
 
@@ -12,6 +12,9 @@ from tradingd.strategies.contract import compiled
     check=lambda p: None if p["leave"] < p["entry"] else f"leave={p['leave']} has to be below entry={p['entry']}",
     state=lambda p: {"bands": bollinger_state(p["period"])},
     warmup=lambda p: p["period"],
+    lines=lambda p, bars: dict(
+        zip(("upper band", "mean", "lower band"), bollinger(bars.close, p["period"], p["entry"]), strict=True)
+    ),
 )
 def mean_reversion(state: Any, bar: Any, params: Any, out: Any) -> None:
     """Enters where the close is more than `entry` deviations from the mean, leaves where it is within `leave` of it.

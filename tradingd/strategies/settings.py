@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-Timeframe = Literal["1s", "1m", "5m", "15m", "30m", "1h", "4h", "1d"]  # columns.TIMEFRAMES; a test holds them equal
+from tradingd.columns import Timeframe
+
 ParamValue = bool | int | float
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 Kind = Annotated[str, Meta(min_length=1)]

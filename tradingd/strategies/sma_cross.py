@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tradingd.kernels.indicators import sma_state, sma_step
+from tradingd.kernels.indicators import sma, sma_state, sma_step
 from tradingd.strategies.contract import compiled
 
 
@@ -12,6 +12,7 @@ from tradingd.strategies.contract import compiled
     check=lambda p: None if p["fast"] < p["slow"] else f"fast={p['fast']} has to be below slow={p['slow']}",
     state=lambda p: {"fast": sma_state(p["fast"]), "slow": sma_state(p["slow"])},
     warmup=lambda p: p["slow"],
+    lines=lambda p, bars: {f"SMA {p[name]}": sma(bars.close, p[name]) for name in ("fast", "slow")},
 )
 def sma_cross(state: Any, bar: Any, params: Any, out: Any) -> None:
     """A tie changes nothing: only an average that is strictly above or below the other one moves the target."""

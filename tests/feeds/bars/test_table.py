@@ -6,8 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tradingd.backtesting.bars import Bars, read_bars
-from tradingd.backtesting.errors import BacktestError
+from tradingd.feeds.bars.table import Bars, BarsError, read_bars
 
 
 def frame(rows: int = 3, **columns: object) -> pl.DataFrame:
@@ -39,14 +38,14 @@ def test_times_may_be_datetimes() -> None:
     ],
 )
 def test_bars_that_can_not_be(changed: dict[str, object], said: str) -> None:
-    with pytest.raises(BacktestError, match=said):
+    with pytest.raises(BarsError, match=said):
         Bars.of(frame(**changed))
 
 
 def test_no_bars_and_no_column() -> None:
-    with pytest.raises(BacktestError, match="the frame has no bars"):
+    with pytest.raises(BarsError, match="the frame has no bars"):
         Bars.of(frame(rows=0))
-    with pytest.raises(BacktestError, match="has no column high; it has ts_open_ns"):
+    with pytest.raises(BarsError, match="has no column high; it has ts_open_ns"):
         Bars.of(frame().drop("high"))
 
 
@@ -76,7 +75,7 @@ def test_decimals_of_half_precision_are_meant() -> None:
 
 
 def test_a_time_that_is_no_number() -> None:
-    with pytest.raises(BacktestError, match="column ts_open_ns does not fit"):
+    with pytest.raises(BarsError, match="column ts_open_ns does not fit"):
         Bars.of(frame(ts_open_ns=[0.0, float("nan"), 120.0]))
 
 
@@ -91,5 +90,5 @@ def test_files(tmp_path: Path) -> None:
         ("empty.csv", "can not be read"),
         ("none.csv", "is no file"),
     ):
-        with pytest.raises(BacktestError, match=f"{name} {said}"):
+        with pytest.raises(BarsError, match=f"{name} {said}"):
             read_bars(tmp_path / name)

@@ -1,4 +1,4 @@
-"""Bars as a backtest takes them: columns of one instrument, checked once."""
+"""Bars of one instrument as columns, checked once: what backtests run on and what the feed of bars plays."""
 
 import hashlib
 from dataclasses import dataclass, fields
@@ -8,12 +8,17 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
-from tradingd.backtesting.errors import BacktestError
 from tradingd.columns import BAR, DAY_TIMEFRAME, F64, I64, TIMEFRAME_NS, BarArray
+from tradingd.instruments import Instrument
 
 TIMES = ("ts_open_ns", "ts_close_ns")
 PRICES = ("open", "high", "low", "close")
 DECIMALS_MAX = 8
+SHORTEST_NS = 4  # of a bar: it opens, trades at its worst, and closes, each at a time of its own
+
+
+class BarsError(ValueError):
+    """Bars that can not be taken; one line that says what, where and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +38,11 @@ class Bars:
 
     @classmethod
     def of(cls, frame: pl.DataFrame, where: str = "the frame") -> Self:
-        """Raises BacktestError: no rows, a column that is missing, times that do not rise, prices that can not be."""
+        """Raises BarsError: no rows, a column that is missing, times that do not rise, prices that can not be."""
         if missing := [name for name in (*TIMES, *PRICES) if name not in frame.columns]:
-            raise BacktestError(f"{where} has no column {', '.join(missing)}; it has {', '.join(frame.columns)}")
+            raise BarsError(f"{where} has no column {', '.join(missing)}; it has {', '.join(frame.columns)}")
         if frame.is_empty():
-            raise BacktestError(f"{where} has no bars")
+            raise BarsError(f"{where} has no bars")
         if "volume" not in frame.columns:
             frame = frame.with_columns(volume=pl.lit(0.0))
         frame = frame.with_columns(pl.col("volume").cast(pl.Float64, strict=False).fill_nan(None).fill_null(0.0))
@@ -52,6 +57,7 @@ class Bars:
     def _check(self, where: str) -> None:
         opened, closed = self.ts_open_ns, self.ts_close_ns
         _refuse(opened >= closed, where, "a bar that closes before it opens")
+        _refuse(closed - opened < SHORTEST_NS, where, f"a bar of less than {SHORTEST_NS} ns")
         _refuse(
             np.append(False, opened[1:] < closed[:-1]), where, "a bar that opens before the one before it has closed"
         )
@@ -59,13 +65,26 @@ class Bars:
             _refuse(~np.isfinite(getattr(self, name)), where, f"no {name}")
         _refuse(self.high < self.low, where, "a high below the low")
 
+    def check_for(self, instrument: Instrument) -> None:
+        """Raises BarsError for what would be traded at another price, or at another time, than it had."""
+        if not instrument.negative_prices and self.low.min() < instrument.tick_size / 2:
+            row = int(np.argmax(self.low < instrument.tick_size / 2))
+            raise BarsError(
+                f"bar {row} has a low of {self.low[row]:g}, and the tick size is {instrument.tick_size:g}; set "
+                "instrument.negative_prices=true if prices are at or below 0 there"
+            )
+
     def blank(self, count: int) -> BarArray:
         """`count` records of columns.BAR, yet without times and prices; how they were traded is not known."""
         array = np.zeros(count, BAR)
-        length_ns = int(self.ts_close_ns[0] - self.ts_open_ns[0])
-        array["timeframe"] = TIMEFRAME_NS.index(length_ns) if length_ns in TIMEFRAME_NS else DAY_TIMEFRAME
-        array["vwap"] = np.nan
+        array["timeframe"], array["trades"], array["vwap"] = self.timeframe, 1, np.nan
         return array
+
+    @property
+    def timeframe(self) -> int:
+        """Index in TIMEFRAMES of the length of the first bar; where it is none of them the longest."""
+        length_ns = int(self.ts_close_ns[0] - self.ts_open_ns[0])
+        return TIMEFRAME_NS.index(length_ns) if length_ns in TIMEFRAME_NS else DAY_TIMEFRAME
 
     def records(self) -> BarArray:
         """As strategies see them."""
@@ -74,6 +93,9 @@ class Bars:
         for name in (*PRICES, "volume"):
             array[name] = getattr(self, name)
         return array
+
+    def frame(self) -> pl.DataFrame:
+        return pl.DataFrame({column.name: getattr(self, column.name) for column in fields(self)})
 
     def digest(self) -> str:
         """Of all columns; what a report names."""
@@ -94,14 +116,14 @@ class Bars:
 
 
 def read_bars(path: Path) -> Bars:
-    """Parquet or CSV with the columns of a catalogue. Raises BacktestError, OSError."""
+    """Parquet or CSV with the columns of a catalogue. Raises BarsError, OSError."""
     if not path.is_file():
-        raise BacktestError(f"{path} is no file; give bars as Parquet or CSV: `trade data import` makes such files")
+        raise BarsError(f"{path} is no file; give bars as Parquet or CSV: `trade data import` makes such files")
     read = pl.read_csv if path.suffix == ".csv" else pl.read_parquet
     try:
         frame = read(path)
     except pl.exceptions.PolarsError as error:
-        raise BacktestError(
+        raise BarsError(
             f"{path} can not be read as {path.suffix[1:] or 'Parquet'}: {str(error).splitlines()[0]}"
         ) from error
     return Bars.of(frame, str(path))
@@ -112,18 +134,18 @@ def _column(frame: pl.DataFrame, name: str, kind: Any, where: str) -> pl.Series:
     if column.dtype == pl.Datetime and name in TIMES:
         column = column.dt.epoch("ns")
     if not column.dtype.is_numeric():
-        raise BacktestError(f"{where}: column {name} holds {column.dtype}, not numbers")
+        raise BarsError(f"{where}: column {name} holds {column.dtype}, not numbers")
     if column.null_count():
         row = int(column.is_null().arg_max() or 0)
-        raise BacktestError(f"{where}: row {row} has no {name}; a gap is a row that is not there")
+        raise BarsError(f"{where}: row {row} has no {name}; a gap is a row that is not there")
     if column.dtype == pl.Float32:  # its decimals are meant, not its bits
         column = column.cast(pl.String)
     try:
         return column.cast(kind)
     except pl.exceptions.PolarsError as error:
-        raise BacktestError(f"{where}: column {name} does not fit: {str(error).splitlines()[0]}") from error
+        raise BarsError(f"{where}: column {name} does not fit: {str(error).splitlines()[0]}") from error
 
 
 def _refuse(wrong: Any, where: str, what: str) -> None:
     if wrong.any():
-        raise BacktestError(f"{where}: row {int(wrong.argmax())} has {what}; `trade data check` finds all of them")
+        raise BarsError(f"{where}: row {int(wrong.argmax())} has {what}; `trade data check` finds all of them")

@@ -1,0 +1,318 @@
+"use strict";
+// The charts. What they show lies in `report`, columns of numbers; `showTrade` is what the table of trades calls.
+
+const report = JSON.parse(document.getElementById("data").textContent);
+const LWC = LightweightCharts;
+const LINES = ["one", "two", "three"];
+const MARK_PX = 12; // where a trade has less room, only its entry has a mark
+const repaints = [];
+
+const element = (id) => document.getElementById(id);
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+const faded = (name) => colour(name) + "33";
+const percent = (value) => (value * 100).toFixed(2) + "%";
+
+function decimals(least, most) {
+  const form = new Intl.NumberFormat("en", { minimumFractionDigits: least, maximumFractionDigits: most });
+  return (value) => form.format(value);
+}
+
+function painted(paint) {
+  repaints.push(paint);
+  paint();
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => repaints.forEach((paint) => paint()));
+
+function newChart(id) {
+  const place = element(id);
+  // the page scrolls under the wheel, a chart zooms where Ctrl is held
+  place.addEventListener("wheel", (event) => event.ctrlKey || event.stopPropagation(), { capture: true });
+  const chart = LWC.createChart(place, {
+    autoSize: true,
+    handleScroll: { vertTouchDrag: false },
+    layout: { attributionLogo: false, fontFamily: "system-ui, sans-serif", panes: { enableResize: false } },
+    timeScale: { timeVisible: report.bar_s < 86400, secondsVisible: report.bar_s < 60, minBarSpacing: 0.02 },
+  });
+  painted(() => chart.applyOptions(chartColours()));
+  return chart;
+}
+
+function chartColours() {
+  return {
+    layout: {
+      background: { color: colour("ground") },
+      textColor: colour("quiet"),
+      panes: { separatorColor: colour("line"), separatorHoverColor: colour("line") },
+    },
+    grid: { vertLines: { color: colour("raised") }, horzLines: { color: colour("raised") } },
+    crosshair: { mode: LWC.CrosshairMode.Normal },
+    rightPriceScale: { borderColor: colour("line"), minimumWidth: 76 },
+    timeScale: { borderColor: colour("line") },
+  };
+}
+
+function addLine(chart, tone, options, pane = 0, kind = LWC.LineSeries) {
+  const series = chart.addSeries(kind, { lastValueVisible: false, priceLineVisible: false, lineWidth: 2, crosshairMarkerVisible: false, ...options }, pane);
+  painted(() => series.applyOptions({ color: colour(tone) }));
+  return series;
+}
+
+const points = (time, values) =>
+  values.flatMap((value, i) => (value === null ? [] : [{ time: time[i], value }]));
+
+// A line that ends and begins again: where it ends, one point that can not be seen has the value that comes next.
+function broken(time, values) {
+  const made = [];
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] !== null) made.push({ time: time[i], value: values[i] });
+    else if (i > 0 && values[i - 1] !== null) made.push(hidden(time[i], values.slice(i).find((value) => value !== null)));
+  }
+  return made;
+}
+
+const hidden = (time, value) => (value === undefined ? { time } : { time, value, color: "transparent" });
+
+// --- what the cross-hair is at -----------------------------------------------------------------------------------------
+
+function legend(id, chart, time, entries) {
+  const at = new Map(time.map((each, i) => [each, i]));
+  const parts = entries.map((entry) => legendPart(id, entry));
+  const show = (i) => parts.forEach((part, k) => (part.textContent = entries[k].text(i)));
+  chart.subscribeCrosshairMove((event) => show(at.get(event.time) ?? time.length - 1));
+  show(time.length - 1);
+  // so that a line does not wrap, and the chart not jump, where a text gets shorter
+  for (const part of parts) part.style.minWidth = part.getBoundingClientRect().width + "px";
+}
+
+function legendPart(id, { tone, series }) {
+  const part = document.createElement(series ? "button" : "span");
+  const text = document.createElement("span");
+  if (tone) part.append(keyOf(tone));
+  part.append(text);
+  if (series) canBeHidden(part, series);
+  element(id).append(part);
+  return text;
+}
+
+function keyOf(tone) {
+  const key = document.createElement("i");
+  key.style.color = "var(--" + tone + ")";
+  return key;
+}
+
+function canBeHidden(part, series) {
+  part.type = "button";
+  part.title = "shows or hides it";
+  part.setAttribute("aria-pressed", "true");
+  part.addEventListener("click", () => {
+    series.applyOptions({ visible: !series.options().visible });
+    part.setAttribute("aria-pressed", String(series.options().visible));
+  });
+}
+
+const said = (name, value, form) => name + " " + (value === null || value === undefined ? "–" : form(value));
+const price = decimals(report.precision, report.precision);
+const money = decimals(report.money_decimals, report.money_decimals);
+const moment = (s) => new Date(s * 1000).toISOString().replace("T", " ").slice(0, report.bar_s >= 86400 ? 10 : report.bar_s >= 60 ? 16 : 19);
+
+// --- price -------------------------------------------------------------------------------------------------------------
+
+const candles = report.candles;
+const priceChart = newChart("price-chart");
+const candleSeries = addCandles();
+const markers = LWC.createSeriesMarkers(candleSeries, []);
+const way = addLine(priceChart, "mark", { lineStyle: LWC.LineStyle.Dashed, lineWidth: 2, autoscaleInfoProvider: () => null });
+
+function addCandles() {
+  const format = { type: "price", precision: report.precision, minMove: 10 ** -report.precision };
+  const series = priceChart.addSeries(LWC.CandlestickSeries, { priceFormat: format, priceLineVisible: false });
+  painted(() => series.applyOptions(candleColours()));
+  series.setData(candles.time.map((time, i) => ({ time, open: candles.open[i], high: candles.high[i], low: candles.low[i], close: candles.close[i] })));
+  return series;
+}
+
+// Candles that rise are hollow, so that colour is not all that tells them from those that fall.
+function candleColours() {
+  const [up, down] = [colour("win"), colour("loss")];
+  return { upColor: colour("ground"), downColor: down, borderUpColor: up, borderDownColor: down, wickUpColor: up, wickDownColor: down };
+}
+
+const drawn = Object.entries(report.lines).map(([name, values], i) => drawLine(name, values, LINES[i % LINES.length]));
+const rests = Object.entries(report.protection).map(([name, values]) => drawRest(name, values));
+
+function drawLine(name, values, tone) {
+  const series = addLine(priceChart, tone, { lineWidth: 1 });
+  series.setData(points(candles.time, values));
+  return { name, values, tone, series };
+}
+
+function drawRest(name, values) {
+  const tone = name === "stop" ? "stop" : "take";
+  const series = addLine(priceChart, tone, { lineWidth: 1, lineType: LWC.LineType.WithSteps, lineStyle: LWC.LineStyle.Dashed });
+  series.setData(broken(candles.time, values));
+  return { name: name.replace("_", " "), values, tone, series };
+}
+
+legend("price-legend", priceChart, candles.time, [
+  { text: (i) => moment(candles.time[i]) },
+  ...["open", "high", "low", "close"].map((name) => ({ text: (i) => said(name, candles[name][i], price) })),
+  ...[...drawn, ...rests].map(({ name, values, tone, series }) => ({ tone, series, text: (i) => said(name, values[i], price) })),
+]);
+
+const trades = report.trades;
+const countTrades = trades.side.length;
+
+// The first trade that a candle or one after it belongs to.
+function firstTradeFrom(candle) {
+  let [low, high] = [0, countTrades];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (trades.last[middle] < candle) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function tradesBetween(from, to) {
+  const found = [];
+  for (let i = firstTradeFrom(from); i < countTrades && trades.first[i] <= to; i++) found.push(i);
+  return found;
+}
+
+function entryMarker(i, size, withText) {
+  const isLong = trades.side[i] === "long";
+  return {
+    time: candles.time[trades.first[i]],
+    position: isLong ? "belowBar" : "aboveBar",
+    shape: isLong ? "arrowUp" : "arrowDown",
+    color: colour("mark"),
+    size,
+    text: withText ? i + 1 + " " + (trades.profit[i] > 0 ? "+" : "") + percent(trades.return[i]) : "",
+  };
+}
+
+function exitMarker(i) {
+  const won = trades.profit[i] > 0;
+  return {
+    time: candles.time[trades.last[i]],
+    position: "atPriceMiddle",
+    price: trades.exit_price[i],
+    shape: won ? "circle" : "square",
+    color: colour(won ? "win" : "loss"),
+    size: 0.6,
+  };
+}
+
+function showMarkers() {
+  const range = priceChart.timeScale().getVisibleLogicalRange() ?? { from: 0, to: candles.time.length };
+  const inView = tradesBetween(range.from, range.to);
+  const room = element("price-chart").clientWidth / inView.length;
+  markers.setMarkers(room < 1 ? [] : inView.flatMap((i) => marksOf(i, room)).sort((a, b) => a.time - b.time));
+  element("price-note").textContent = "Trades in view: " + inView.length.toLocaleString("en") + ". " + keyOfMarks(room);
+}
+
+function keyOfMarks(room) {
+  if (room < 1) return "Zoom in for their marks.";
+  return room < MARK_PX ? "Arrow: entry; zoom in for exits." : "Arrow: entry, circle: won, square: lost.";
+}
+
+function marksOf(i, room) {
+  if (room < MARK_PX) return [entryMarker(i, 0.4, false)];
+  const entry = entryMarker(i, 1, room > 90);
+  return trades.exit[i] === null ? [entry] : [entry, exitMarker(i)];
+}
+
+let markersDue = false;
+function showMarkersSoon() {
+  if (markersDue) return;
+  markersDue = true;
+  requestAnimationFrame(() => {
+    markersDue = false;
+    showMarkers();
+  });
+}
+
+priceChart.timeScale().subscribeVisibleLogicalRangeChange(showMarkersSoon);
+repaints.push(showMarkers);
+element("price-whole").addEventListener("click", () => priceChart.timeScale().fitContent());
+priceChart.timeScale().fitContent();
+
+function showTrade(i) {
+  const [first, last] = [trades.first[i], trades.last[i]];
+  const around = Math.max(20, last - first);
+  priceChart.timeScale().setVisibleLogicalRange({ from: first - around, to: last + around });
+  way.setData(wayOf(i, first, last));
+  element("price").scrollIntoView({ block: "start" });
+}
+
+function wayOf(i, first, last) {
+  const end = trades.exit_price[i] ?? candles.close[last];
+  if (first === last) return [{ time: candles.time[first], value: trades.entry_price[i] }];
+  return [{ time: candles.time[first], value: trades.entry_price[i] }, { time: candles.time[last], value: end }];
+}
+
+// --- equity ------------------------------------------------------------------------------------------------------------
+
+const curve = report.curve;
+const equityChart = newChart("equity-chart");
+const moneyFormat = { type: "custom", formatter: (value) => value.toLocaleString("en", { maximumSignificantDigits: 6 }), minMove: 10 ** -report.money_decimals };
+const percentFormat = { type: "custom", formatter: (value) => (value * 100).toLocaleString("en", { maximumFractionDigits: 2 }) + "%", minMove: 0.0001 };
+const heldSeries = addLine(equityChart, "held", { lineWidth: 1, priceFormat: moneyFormat });
+heldSeries.setData(points(curve.time, curve.held ?? []));
+const equitySeries = addLine(equityChart, "mark", { priceFormat: moneyFormat });
+equitySeries.setData(points(curve.time, curve.equity));
+const begin = equitySeries.createPriceLine({ price: curve.initial, lineStyle: LWC.LineStyle.Dotted, lineWidth: 1, axisLabelVisible: false, title: "" });
+painted(() => begin.applyOptions({ color: colour("quiet") }));
+addArea(equityChart, "loss", percentFormat, 1).setData(points(curve.time, curve.below));
+addArea(equityChart, "three", percentFormat, 2).setData(points(curve.time, curve.exposure));
+[4, 1.4, 1.4].forEach((share, i) => equityChart.panes()[i].setStretchFactor(share));
+
+function addArea(chart, tone, priceFormat, pane) {
+  const series = chart.addSeries(LWC.BaselineSeries, { baseValue: { type: "price", price: 0 }, lineWidth: 1, priceFormat, priceLineVisible: false, lastValueVisible: false }, pane);
+  painted(() => series.applyOptions({
+    topLineColor: colour(tone), bottomLineColor: colour(tone),
+    topFillColor1: faded(tone), topFillColor2: faded(tone), bottomFillColor1: faded(tone), bottomFillColor2: faded(tone),
+  }));
+  return series;
+}
+
+legend("equity-legend", equityChart, curve.time, [
+  { text: (i) => moment(curve.time[i]) },
+  { tone: "mark", text: (i) => said("equity", curve.equity[i], money) + " " + report.currency },
+  ...(curve.held ? [{ tone: "held", series: heldSeries, text: (i) => said("holding the instrument", curve.held[i], money) }] : []),
+  { tone: "loss", text: (i) => said("drawdown", curve.below[i], percent) },
+  { tone: "three", text: (i) => said(curve.bars_per_mean > 1 ? "mean exposure" : "exposure", curve.exposure[i], percent) },
+]);
+
+const canBeLogarithmic = [...curve.equity, ...(curve.held ?? [])].every((value) => value > 0);
+element("equity-log").disabled = !canBeLogarithmic;
+if (!canBeLogarithmic) element("equity-note").textContent = "not all of it is above 0, so there is no logarithm";
+element("equity-log").addEventListener("click", (event) => {
+  const on = event.target.getAttribute("aria-pressed") !== "true";
+  event.target.setAttribute("aria-pressed", String(on));
+  equityChart.priceScale("right", 0).applyOptions({ mode: on ? LWC.PriceScaleMode.Logarithmic : LWC.PriceScaleMode.Normal });
+});
+element("equity-whole").addEventListener("click", () => equityChart.timeScale().fitContent());
+equityChart.timeScale().fitContent();
+
+// --- rolling -----------------------------------------------------------------------------------------------------------
+
+function showRolling({ time, sharpe, volatility }) {
+  const chart = newChart("rolling-chart");
+  chart.applyOptions({ timeScale: { timeVisible: false } });
+  const line = addLine(chart, "mark", { lineWidth: 1 });
+  line.setData(points(time, sharpe));
+  const zero = line.createPriceLine({ price: 0, lineStyle: LWC.LineStyle.Dotted, lineWidth: 1, axisLabelVisible: false, title: "" });
+  painted(() => zero.applyOptions({ color: colour("quiet") }));
+  addLine(chart, "one", { lineWidth: 1, priceFormat: percentFormat }, 1).setData(points(time, volatility));
+  legend("rolling-legend", chart, time, [
+    { text: (i) => moment(time[i]).slice(0, 10) },
+    { tone: "mark", text: (i) => said("Sharpe", sharpe[i], (value) => value.toFixed(2)) },
+    { tone: "one", text: (i) => said("volatility", volatility[i], percent) },
+  ]);
+  chart.timeScale().fitContent();
+}
+
+if (report.rolling) showRolling(report.rolling);
+else element("rolling-chart").remove();

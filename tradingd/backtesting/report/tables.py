@@ -1,0 +1,156 @@
+"""The tables of the report: months, drawdowns, costs, and what the market alone did."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import polars as pl
+
+from tradingd.backtesting.drawdowns import DAY_NS, deepest_drawdowns
+from tradingd.backtesting.metrics import daily_returns, monthly_returns, relative_to
+from tradingd.backtesting.report.figures import UNDEFINED, Form, forms, shown
+from tradingd.backtesting.report.markup import Html, table, tag
+from tradingd.backtesting.report.sampling import NS
+from tradingd.backtesting.report.series import bar_seconds, daily_of, held_prices, initial_equity
+from tradingd.backtesting.result import REASONS, Result
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+DRAWDOWNS = 10
+FULL_HEAT = 0.1  # the return of a month from which on a cell has the full colour
+SLIPS = ("decision", "stop_loss", "liquidation")  # a take profit trades at its own price
+
+
+def months(result: Result) -> Html:
+    """A row per year, with what its months make together."""
+    monthly = monthly_returns(daily_of(result), initial_equity(result))
+    years = monthly.partition_by("year", maintain_order=True)
+    return table("Monthly returns", ("Year", *MONTHS, "Year in all"), [_year(year) for year in years], "months")
+
+
+def _year(months_of_it: pl.DataFrame) -> list[str]:
+    returns = dict(zip(months_of_it["month"].to_list(), months_of_it["return"].to_list(), strict=True))
+    cells = [_heat(returns[month]) if month in returns else tag("td") for month in range(1, 13)]
+    return [str(months_of_it["year"][0]), *cells, _heat(year_return(months_of_it["return"]))]
+
+
+def year_return(months_of_it: pl.Series) -> float | None:
+    """None where one of them is undefined."""
+    return None if months_of_it.has_nulls() else float((months_of_it + 1.0).product()) - 1.0
+
+
+def _heat(value: float | None) -> Html:
+    if value is None:
+        return tag("td", UNDEFINED)
+    strength = min(abs(value) / FULL_HEAT, 1.0)
+    return tag(
+        "td",
+        f"{value:+.1%}" if value else "0.0%",
+        kind="win" if value >= 0 else "loss",
+        style=f"--heat:{strength * 60:.0f}%",
+    )
+
+
+def drawdowns(result: Result) -> Html:
+    deepest = deepest_drawdowns(result.bars.ts_close_ns, result.executed.equity, initial_equity(result), DRAWDOWNS)
+    if deepest.is_empty():
+        return tag("p", "Equity never stood below its peak.", kind="quiet")
+    rows = [_drawdown(row, bar_seconds(result.bars)) for row in deepest.iter_rows()]
+    head = ("Peak", "Valley", "Recovery", "Depth", "Days to recovery")
+    return table("The deepest drawdowns", head, rows)
+
+
+def _drawdown(row: tuple[int, int, int | None, float, float], bar_s: float) -> tuple[str, ...]:
+    peak, valley, recovery, depth, days = row
+    until = "not yet" if recovery is None else close_text(recovery, bar_s)
+    in_days = f"{days:,.1f}" + (" so far" if recovery is None else "")
+    return close_text(peak, bar_s), close_text(valley, bar_s), until, f"{depth:.2%}", in_days
+
+
+def close_text(ts_ns: int, bar_s: float) -> str:
+    """The day of a bar of a day or more is the one that it ends; else the minute."""
+    if bar_s * NS >= DAY_NS:
+        return str(np.datetime64(ts_ns - 1, "ns").astype("datetime64[D]"))
+    return str(np.datetime64(ts_ns, "ns").astype("datetime64[m]")).replace("T", " ")
+
+
+def costs(result: Result) -> Html:
+    """Fills by why they were, and what they cost."""
+    by_reason = {row[0]: row[1:] for row in cost_frame(result).iter_rows()}
+    money = forms(initial_equity(result))["money"]
+    rows = [_cost(name, by_reason[name], money) for name in REASONS if name in by_reason]
+    rows.append(
+        _cost("all", [sum(column) for column in zip((0, 0.0, 0.0, 0.0), *by_reason.values(), strict=True)], money)
+    )
+    currency = result.settings.account.currency
+    head = ("Reason", "Fills", f"Notional, {currency}", f"Fees, {currency}", f"Slippage, {currency}")
+    return table("Fills and what they cost", head, rows)
+
+
+def _cost(name: str, numbers: Sequence[float], money: Form) -> tuple[str, ...]:
+    fills, notional, fees, slippage = numbers
+    return name.replace("_", " "), f"{fills:,}", money(notional), money(fees), money(slippage)
+
+
+def cost_frame(result: Result) -> pl.DataFrame:
+    """reason, fills, notional, fees, slippage. What is rounded to the tick is no slippage, nor is it counted."""
+    instrument = result.settings.instrument
+    units = pl.col("quantity").abs() * instrument.multiplier
+    slip = result.settings.simulation.slippage_ticks * instrument.tick_size
+    return (
+        result.fills.group_by("reason", maintain_order=True)
+        .agg(pl.len(), (units * pl.col("price").abs()).sum(), pl.col("fee").sum(), slippage=(units * slip).sum())
+        .with_columns(slippage=pl.when(pl.col("reason").is_in(SLIPS)).then("slippage").otherwise(0.0))
+    )
+
+
+def gross_and_net(result: Result) -> Html:
+    """The profit, and what it would have been if the same fills had cost nothing."""
+    spent, money = cost_frame(result), forms(initial_equity(result))["money"]
+    fees, slippage = float(spent["fee"].sum()), float(spent["slippage"].sum())
+    net = float(result.executed.equity[-1]) - initial_equity(result)
+    rows = [
+        ("before costs", money(net + fees + slippage)),
+        ("fees", money(0.0 - fees)),
+        ("slippage", money(0.0 - slippage)),
+        ("after costs", money(net)),
+        ("costs of the profit before them", _fraction(fees + slippage, net + fees + slippage)),
+    ]
+    return table(f"Profit before and after costs, {result.settings.account.currency}", (), rows)
+
+
+def _fraction(part: float, whole: float) -> str:
+    return f"{part / whole:.1%}" if whole > 0 else UNDEFINED
+
+
+def market(result: Result) -> Html:
+    """Against who bought the instrument at the first open and held it, by days."""
+    held = held_prices(result)
+    if held is None:
+        return tag("p", "The first price is not above 0, so there is nothing to hold for comparison.", kind="quiet")
+    benchmark = daily_returns(result.bars.ts_close_ns, held, initial_equity(result))
+    relative, ratio = relative_to(daily_of(result), benchmark), forms(1.0)["ratio"]
+    rows = [
+        ("return of holding", f"{held[-1] / initial_equity(result) - 1.0:.2%}"),
+        ("beta", shown(relative.beta, ratio)),
+        ("alpha, annual", shown(relative.alpha, forms(1.0)["percent"])),
+        ("correlation", shown(relative.correlation, ratio)),
+        ("days", f"{relative.days:,}"),
+    ]
+    return table("Against holding it, no costs", (), rows)
+
+
+def notices(result: Result) -> Iterator[str]:
+    """What is out of the ordinary, in words."""
+    metrics, equity = result.metrics, result.executed.equity
+    if why := result.why_no_trades():
+        yield f"{why[0].upper()}{why[1:]}."
+    elif not metrics.closed_trades:
+        yield "No trade has ended yet, so that the figures of trades are undefined (–)."
+    if metrics.bars == 1:
+        yield "There is one bar: nothing can be traded on it, because what is decided at its close needs a next open."
+    elif metrics.days == 1:
+        yield "All bars are of one UTC day, so that what is counted by days is undefined (–)."
+    if (equity <= 0).any():
+        at = close_text(int(result.bars.ts_close_ns[int(np.argmax(equity <= 0))]), bar_seconds(result.bars))
+        yield f"Equity was at or below 0 from {at} on: what is made of returns is undefined (–)."
+    elif (equity == equity[0]).all() and metrics.bars > 1:
+        yield "Equity never moved: there is no volatility, and no ratio to it."
