@@ -1,5 +1,6 @@
 """trade backtest: a strategy on bars."""
 
+from collections import Counter
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,8 @@ from .output import Mood, answer, counted, styled, table
 
 if TYPE_CHECKING:
     from tradingd.backtesting.metrics import Metrics
-    from tradingd.backtesting.result import Result
+    from tradingd.backtesting.portfolio import Portfolio
+    from tradingd.backtesting.result import Result, Traded
 
 
 class Engine(Enum):
@@ -22,12 +24,17 @@ class Engine(Enum):
 
 def backtest(
     strategy: Annotated[
-        str, typer.Option("--strategy", "-s", metavar="KIND", help="Built in, or file.py:name.", show_default=False)
-    ],
+        str | None,
+        typer.Option("--strategy", "-s", metavar="KIND", help="Built in, or file.py:name.", show_default=False),
+    ] = None,
     data: Annotated[
-        Path,
+        Path | None,
         typer.Option("--data", "-d", metavar="FILE", help="Bars: Parquet of a catalogue, or CSV.", show_default=False),
-    ],
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", metavar="FILE", help="All that a daemon would do instead.", show_default=False),
+    ] = None,
     balance: Annotated[str, typer.Option(metavar="MONEY", help="What the account begins with.")] = "100000",
     overrides: Overrides = None,
     engine: Annotated[Engine | None, typer.Option(help="Default: kernel; event where there is a --journal.")] = None,
@@ -39,13 +46,19 @@ def backtest(
     trades: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the round trips as Parquet.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run a strategy on the bars of one instrument and say what it came to.
+    """Run a strategy on the bars of one instrument, or a whole config on its recorded data, and say what it came to.
 
     --set strategy.NAME is a parameter of the strategy; docs/backtesting.md has the other settings. Without a single
     trade the answer is no (1), with the reason.
 
     Example: trade backtest --strategy sma_cross --data data/US+GOOG/bars-1d.parquet --set strategy.fast=10
     """
+    if config:
+        _refuse_with_config(strategy=strategy, data=data, engine=engine, compare_engines=compare_engines, report=report)
+        _of_config(config, overrides, journal, trades, as_json)
+        return
+    if not strategy or not data:
+        raise frame.UsageError("give --strategy and --data, or --config: `trade backtest -h` has an example")
     from tradingd.backtesting.run import backtest as tested
 
     by = engine or (Engine.EVENT if journal else Engine.KERNEL)
@@ -60,9 +73,58 @@ def backtest(
     answer(result.to_dict() | engines, _lines(result) + _told(engines), as_json)
     if any(engines.values()):
         raise typer.Exit(frame.NO)
-    if why := result.why_no_trades():
+    _end_with(result.why_no_trades())
+
+
+def _refuse_with_config(**given: object) -> None:
+    """A config names its strategies and its data, and it is run by the event engine."""
+    for name, value in given.items():
+        if value:
+            raise frame.UsageError(f"--{name.replace('_', '-')} does not go with --config")
+
+
+def _of_config(
+    config: Path, overrides: list[str] | None, journal: Path | None, trades: Path | None, as_json: bool
+) -> None:
+    from tradingd.backtesting.portfolio import backtest_config
+
+    portfolio = backtest_config(config, overrides or [], journal)
+    if trades:
+        portfolio.trades.write_parquet(trades)
+    answer(portfolio.to_dict(), _portfolio_lines(portfolio), as_json)
+    _end_with(None if portfolio.trades.height else f"no trades: {portfolio.why_no_trades()}")
+
+
+def _end_with(why: str | None) -> None:
+    if why:
         typer.echo(why, err=True)
         raise typer.Exit(frame.NO)
+
+
+def _portfolio_lines(portfolio: "Portfolio") -> list[str]:
+    metrics, equity, currency = portfolio.metrics, portfolio.equity, portfolio.account.currency
+    names = ", ".join(strategy.name for strategy in portfolio.core.strategies) or "no strategy"
+    first, last = equity["ts"][0].date(), equity["ts"][-1].date()
+    many = counted(len(portfolio.assets), "instrument")
+    heading = f"{names} on {many}: {counted(metrics.bars, 'close')}, {first} to {last}"
+    figures = table(_figures(metrics, currency))
+    return [heading, "", *figures, "", *table([_HEAD, *map(_asset_row, portfolio.assets)]), *_refusals(portfolio)]
+
+
+_HEAD = ("", "trades", "won", "profit", "fees", "max drawdown")
+
+
+def _asset_row(asset: "Traded") -> tuple[str, ...]:
+    m = asset.metrics
+    profit = None if m.final_equity is None else m.final_equity - m.initial_equity
+    figures = (_percent(m.win_rate), _number(profit), _number(m.fees), _percent(m.max_drawdown))
+    return asset.instrument.id, f"{m.closed_trades:,}", *figures
+
+
+def _refusals(portfolio: "Portfolio") -> list[str]:
+    counts = Counter(refused.rule for refused in portfolio.refused)
+    said = ", ".join(f"{count:,} by {rule}" for rule, count in counts.most_common())
+    return ["", f"orders refused: {said}"] if said else []
 
 
 def _compared(result: "Result") -> dict[str, str | None]:

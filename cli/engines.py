@@ -30,7 +30,7 @@ def by_daemon(result: "Result", base: Path) -> "Executed":
     from tradingd.journal.reader import JournalReader
 
     settings = result.settings
-    record = Record(settings.instrument, settings.account.balance_units)
+    record = Record([settings.instrument])
     with tempfile.TemporaryDirectory(prefix="tradingd-") as folder:
         file = Path(folder) / "bars.parquet"
         result.bars.frame().write_parquet(file)
@@ -39,4 +39,4 @@ def by_daemon(result: "Result", base: Path) -> "Executed":
         with JournalReader.open(Path(config.journal.folder)) as reader:
             for commit in reader.commits():
                 record.take(commit.events)
-    return record.executed(result.bars, settings.account.units_per_one)
+    return record.executed(0, result.bars, settings.account)

@@ -101,10 +101,10 @@ def test_its_journal_is_proven_like_that_of_a_daemon(tmp_path: Path) -> None:
     assert verify(tmp_path / "journal").fault is None
     with JournalReader.open(tmp_path / "journal") as reader:
         assert replay(reader, verify=True).identical
-        record = Record(setting.instrument, setting.account.balance_units)
+        record = Record([setting.instrument])
         for commit in reader.commits():
             record.take(commit.events)
-    assert difference(record.executed(bars, setting.account.units_per_one), execute(setting, bars, Path())) is None
+    assert difference(record.executed(0, bars, setting.account), execute(setting, bars, Path())) is None
 
 
 def test_a_journal_is_not_added_to(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from small_day import write_config
 
 Run = Callable[..., Any]
 
@@ -60,3 +61,45 @@ def test_what_is_wrong_is_one_line(bars: Path, run: Run, arguments: tuple[str, s
     ran = run("trade", "backtest", "-s", "sma_cross", "--data", bars, *arguments)
     assert (ran.code, len(ran.err.splitlines())) == (code, 1)
     assert ran.err.startswith(said)
+
+
+def test_a_config_is_run_whole(run: Run, tmp_path: Path) -> None:
+    ran = run("trade", "backtest", "-c", write_config(tmp_path), "--trades", tmp_path / "trades.parquet")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("cross, coin on 2 instruments: ")
+    assert ran.out.count("SIM:BETA") == 1
+    assert set(pl.read_parquet(tmp_path / "trades.parquet")["instrument"]) == {"SIM:ALFA", "SIM:BETA"}
+    found = json.loads(run("trade", "backtest", "-c", tmp_path / "small.toml", "--json").out)
+    assert list(found["assets"]) == ["SIM:ALFA", "SIM:BETA"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "error: give --strategy and --data, or --config"),
+        (("-c", "any.toml", "-s", "sma_cross"), "error: --strategy does not go with --config"),
+        (("-c", "any.toml", "--compare-engines"), "error: --compare-engines does not go with --config"),
+        (("-c", "none.toml"), "error: none.toml: no such file"),
+    ],
+)
+def test_half_a_command_is_one_line(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    ran = run("trade", "backtest", *arguments)
+    assert (ran.code, len(ran.err.splitlines())) == (2, 1), ran.err
+    assert ran.err.startswith(said)
+
+
+def test_engines_are_compared(bars: Path, run: Run, tmp_path: Path) -> None:
+    ran = run("trade", "backtest", "-s", "sma_cross", "-d", bars, "--compare-engines")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[-2:] == [f"{name}: the same trades, to the last unit" for name in ("event", "daemon")]
+
+
+def test_a_journal_and_a_report(bars: Path, run: Run, tmp_path: Path) -> None:
+    journal, report = tmp_path / "journal", tmp_path / "report.html"
+    assert run("trade", "backtest", "-s", "sma_cross", "-d", bars, "--journal", journal, "--report", report).code == 0
+    assert run("trade", "replay", "--verify", journal).code == 0
+    assert report.read_text().startswith("<!doctype html>")
+    again = run("trade", "backtest", "-s", "sma_cross", "-d", bars, "--journal", journal)
+    assert (again.code, len(again.err.splitlines())) == (2, 1)
+    kernel = run("trade", "backtest", "-s", "sma_cross", "-d", bars, "--journal", tmp_path / "j", "--engine", "kernel")
+    assert kernel.err.startswith("error: a journal is kept by the event engine alone")

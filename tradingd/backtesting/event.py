@@ -1,9 +1,6 @@
 """The event engine: bars through the same core, risk gate, order life cycle and simulated venue as the daemon's."""
 
-import platform
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,37 +8,30 @@ import msgspec
 
 from tradingd.backtesting.engine import Executed
 from tradingd.backtesting.errors import BacktestError
+from tradingd.backtesting.playing import play
 from tradingd.backtesting.record import Record
 from tradingd.backtesting.settings import BacktestSettings
 from tradingd.columns import TICK_COLUMNS, TIMEFRAMES, TickBatch
-from tradingd.commit import Commit
-from tradingd.config.load import digest
-from tradingd.core.advance import advance
+from tradingd.core.advance import Item
 from tradingd.core.memory import Library
-from tradingd.core.settings import BarSettings, CoreSettings, encode_settings
-from tradingd.core.state import initial_state
-from tradingd.events import AnyBody, Input, RunStarted, RunStopped
+from tradingd.core.settings import BarSettings, CoreSettings
 from tradingd.feeds.bars.rows import rows_of
 from tradingd.feeds.bars.table import Bars
 from tradingd.instruments import Session
-from tradingd.journal.head import Head
-from tradingd.journal.settings import JournalSettings
-from tradingd.journal.writer import Journal
-from tradingd.rerun import code_digest, user_texts, versions
 from tradingd.risk.settings import RiskSettings
 from tradingd.simulation.settings import SimulationSettings
 from tradingd.strategies.settings import StrategySettings
 
 SOURCE = "bars"
 BARS_AT_ONCE = 4096
-EVENT = "backtest"
+NAME = "backtest"
 
 
 def core_settings(settings: BacktestSettings, bars: Bars) -> CoreSettings:
     """The same backtest as a config of the core: no limits but sizing, no latency, and bars trade at any hour."""
     timeframe = TIMEFRAMES[bars.timeframe]
     strategy = StrategySettings(
-        name=EVENT,
+        name=NAME,
         kind=settings.kind,
         instruments=(settings.instrument.id,),
         timeframe=timeframe,  # type: ignore[arg-type]
@@ -72,7 +62,7 @@ def daemon_config(settings: BacktestSettings, bars: Bars, file: Path, base: Path
         del instrument["session"]
     feed = {"path": str(file), "instrument": settings.instrument.id, "timeframe": TIMEFRAMES[bars.timeframe]}
     feeds = [{"kind": "bars", "name": SOURCE, "files": [feed]}]
-    return core | {"name": EVENT, "feeds": feeds, "daemon": {"free_space_min_mb": 0, "log_level": "warning"}}
+    return core | {"name": NAME, "feeds": feeds, "daemon": {"free_space_min_mb": 0, "log_level": "warning"}}
 
 
 def _without_limits(settings: BacktestSettings) -> RiskSettings:
@@ -100,70 +90,13 @@ def execute_by_core(settings: BacktestSettings, bars: Bars, library: Library, jo
     if bars.ts_open_ns[0] < 0:
         raise BacktestError("the event engine has no time before 1970; the kernel engine takes these bars")
     core = core_settings(settings, bars)
-    record = Record(core.instruments[0], settings.account.balance_units)
-    with ExitStack() as stack:
-        kept = stack.enter_context(_Kept(journal)) if journal else None
-        for commit in _commits(core, bars, library, kept):
-            record.take(commit.events)
-            if kept:
-                kept.append(commit)
-    return record.executed(bars, settings.account.units_per_one)
+    record = Record(core.instruments)
+    for commit in play(core, library, (SOURCE,), _batches(bars), journal):
+        record.take(commit.events)
+    return record.executed(0, bars, settings.account)
 
 
-class _Kept:
-    """A new journal, written in a thread while the core goes on."""
-
-    def __init__(self, folder: Path) -> None:
-        if folder.exists() and any(folder.iterdir()):
-            raise BacktestError(f"{folder} is not empty; give --journal a folder of its own")
-        self.journal = Journal.open(folder, JournalSettings(roll_daily=False))
-        self._thread = ThreadPoolExecutor(1)
-        self._before: Future[Head] | None = None
-
-    def append(self, commit: Commit) -> None:
-        """Returns when the commit before this one is durable."""
-        if self._before is not None:
-            self._before.result()
-        self._before = self._thread.submit(self.journal.append, commit)
-
-    def __enter__(self) -> "_Kept":
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._thread.shutdown()
-        if kind is None and self._before is not None:
-            self._before.result()
-            self.journal.close()
-        else:
-            self.journal.abandon()
-
-
-def _commits(core: CoreSettings, bars: Bars, library: Library, kept: _Kept | None) -> Iterator[Commit]:
-    state = initial_state(core, library)
-    yield advance(state, [_said(_started(core, library, kept), 0)])
+def _batches(bars: Bars) -> Iterator[Sequence[Item]]:
     for start in range(0, len(bars), BARS_AT_ONCE):
-        yield advance(state, [_batch(bars, start)])
-    yield advance(state, [_said(RunStopped("the bars are at their end"), state.memory.core_ns)])
-
-
-def _batch(bars: Bars, start: int) -> TickBatch:
-    columns = rows_of(bars, start, start + BARS_AT_ONCE, instrument=0)
-    return TickBatch(source=0, frames=(), **{name: columns[name] for name in TICK_COLUMNS})
-
-
-def _said(body: AnyBody, ts_ns: int) -> Input:
-    return Input(ts_event_ns=ts_ns, ts_received_ns=ts_ns, source=EVENT, body=body)
-
-
-def _started(core: CoreSettings, library: Library, kept: _Kept | None) -> RunStarted:
-    return RunStarted(
-        journal_id=kept.journal.id if kept else EVENT,
-        epoch=kept.journal.epoch if kept else 1,
-        config=encode_settings(core),
-        config_digest=digest(core),
-        code_digest=code_digest(library),
-        sources=(SOURCE,),
-        strategies=user_texts(library),
-        versions=versions(),
-        processor=platform.processor() or platform.machine(),
-    )
+        columns = rows_of(bars, start, start + BARS_AT_ONCE, instrument=0)
+        yield [TickBatch(source=0, frames=(), **{name: columns[name] for name in TICK_COLUMNS})]

@@ -1,6 +1,7 @@
 """From the events of a run, live, simulated or read from a journal, to what a backtest is told by."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,6 @@ from tradingd.backtesting.engine import Executed, trips_of
 from tradingd.backtesting.hearing import Records
 from tradingd.columns import F64, I64
 from tradingd.events import (
-    AccountChanged,
     AnyBody,
     Event,
     OrderFilled,
@@ -22,7 +22,7 @@ from tradingd.events import (
 from tradingd.feeds.bars.rows import BEFORE_CLOSE_NS
 from tradingd.feeds.bars.table import Bars
 from tradingd.grid import Grid, grid_of
-from tradingd.instruments import Instrument
+from tradingd.instruments import AccountSettings, Instrument
 from tradingd.kernels import backtest as k
 from tradingd.kernels.signals import SIGNAL
 from tradingd.risk.bracket import STOP_LOSS, TAKE_PROFIT
@@ -33,27 +33,25 @@ REASONS = {STOP_LOSS: k.STOP_LOSS, TAKE_PROFIT: k.TAKE_PROFIT, LIQUIDATION: k.LI
 
 @dataclass(slots=True)
 class Filled:
-    """A fill and what it made of position and account."""
+    """A fill and what it made of the position; money in units."""
 
     ts_ns: int
     lots: int
     price: float
     fee: int
     reason: int
-    realized: int = 0
     position: int = 0
     cost: int = 0
-    balance: int = 0
+    realized: int = 0
 
 
 @dataclass(slots=True)
 class Record:
-    """Takes the events of a run of one instrument in order."""
+    """Takes the events of a run in order; all that it keeps is by the index of the instrument."""
 
-    instrument: Instrument
-    balance_units: int
-    fills: list[Filled] = field(default_factory=list)
-    signals: list[Signal] = field(default_factory=list)
+    instruments: Sequence[Instrument]
+    fills: dict[int, list[Filled]] = field(default_factory=lambda: defaultdict(list))
+    signals: dict[int, list[Signal]] = field(default_factory=lambda: defaultdict(list))
     refused: list[OrderRefused] = field(default_factory=list)
     _reasons: dict[str, int] = field(default_factory=dict)
 
@@ -62,65 +60,62 @@ class Record:
             if (hear := _HEARD.get(type(event.body))) is not None:
                 hear(self, event.ts_received_ns, event.body)
 
-    def executed(self, bars: Bars, units_per_one: int) -> Executed:
-        """Marked at the close of every bar."""
-        fills = np.array(list(self._rows(bars)), k.FILL)
-        equity = self._equity(bars, fills, units_per_one)
-        return Executed(_signals(self.signals, bars), fills, trips_of(fills, bars), equity, self.balance_units)
+    def executed(self, index: int, bars: Bars, account: AccountSettings) -> Executed:
+        """Of one instrument, as if the account held nothing else, marked at the close of every bar."""
+        fills = _fills(self.fills[index], bars, account.balance_units)
+        equity = self._equity(index, bars, fills, account)
+        signals = _signals(self.signals[index], bars)
+        return Executed(signals, fills, trips_of(fills, bars), equity, account.balance_units)
 
     def _requested(self, _ts_ns: int, body: OrderRequested) -> None:
         self._reasons[body.cl_ord_id] = REASONS.get(body.reason, k.DECISION)
 
     def _filled(self, ts_ns: int, body: OrderFilled) -> None:
-        lots = body.side.sign * self._lots.nearest(body.last_qty)
-        balance = self.fills[-1].balance if self.fills else self.balance_units
+        lots = body.side.sign * self._lots(body.instrument).nearest(body.last_qty)
         reason = self._reasons[body.cl_ord_id]
-        self.fills.append(Filled(ts_ns, lots, body.last_px, body.fee, reason, balance=balance))
+        self.fills[body.instrument].append(Filled(ts_ns, lots, body.last_px, body.fee, reason))
 
     def _position(self, _ts_ns: int, body: PositionChanged) -> None:
-        fill = self.fills[-1]
+        fill = self.fills[body.instrument][-1]
         fill.position, fill.cost, fill.realized = body.lots, body.cost, body.realized
 
-    def _account(self, _ts_ns: int, body: AccountChanged) -> None:
-        self.fills[-1].balance = body.balance
-
     def _signal(self, _ts_ns: int, body: Signal) -> None:
-        self.signals.append(body)
+        self.signals[body.instrument].append(body)
 
     def _refused(self, _ts_ns: int, body: OrderRefused) -> None:
         self.refused.append(body)
 
-    @property
-    def _lots(self) -> Grid:
-        return grid_of(self.instrument.lot_size)
+    def _lots(self, index: int) -> Grid:
+        return grid_of(self.instruments[index].lot_size)
 
-    def _rows(self, bars: Bars) -> Iterator[tuple[Any, ...]]:
-        times = np.array([fill.ts_ns for fill in self.fills], np.int64)
-        at = np.searchsorted(bars.ts_open_ns, times, side="right") - 1
-        within = times >= bars.ts_close_ns[at] - BEFORE_CLOSE_NS
-        for fill, bar, is_within in zip(self.fills, at.tolist(), within.tolist(), strict=True):
-            phase = k.INTRABAR if is_within else k.OPEN
-            money = (fill.fee, fill.realized, fill.position, fill.balance)
-            yield bar, fill.lots, fill.price, *money, phase, fill.reason
-
-    def _equity(self, bars: Bars, fills: Records, units_per_one: int) -> F64:
-        """(balance + value - cost) of the newest fill, as kernels.backtest has it."""
+    def _equity(self, index: int, bars: Bars, fills: Records, account: AccountSettings) -> F64:
+        """(balance + value - cost) after the newest fill, as kernels.backtest has it."""
         newest = np.searchsorted(fills["bar"], np.arange(len(bars)), side="right")
-        lots, cost, balance = (
-            np.array([first, *(getattr(fill, name) for fill in self.fills)], np.int64)[newest]
-            for name, first in (("position", 0), ("cost", 0), ("balance", self.balance_units))
-        )
-        quantity = lots * float(self._lots.numerator) / float(self._lots.denominator)
-        value = np.rint(bars.close * quantity * self.instrument.multiplier * units_per_one).astype(np.int64)
-        equity: F64 = (balance + value - cost) / units_per_one
+        costs = np.array([0, *(fill.cost for fill in self.fills[index])], np.int64)
+        lots, balances = np.append(0, fills["position"]), np.append(account.balance_units, fills["balance"])
+        grid, units = self._lots(index), account.units_per_one
+        quantity = lots[newest] * float(grid.numerator) / float(grid.denominator)
+        value = np.rint(bars.close * quantity * self.instruments[index].multiplier * units).astype(np.int64)
+        equity: F64 = (balances[newest] + value - costs[newest]) / units
         return equity
+
+
+def _fills(made: Sequence[Filled], bars: Bars, balance: int) -> Records:
+    times = np.array([fill.ts_ns for fill in made], np.int64)
+    at = np.maximum(np.searchsorted(bars.ts_open_ns, times, side="right") - 1, 0)
+    within = times >= bars.ts_close_ns[at] - BEFORE_CLOSE_NS
+    fills = np.zeros(len(made), k.FILL)
+    fills["bar"], fills["phase"] = at, np.where(within, k.INTRABAR, k.OPEN)
+    for name in ("lots", "price", "fee", "realized", "position", "reason"):
+        fills[name] = [getattr(fill, name) for fill in made]
+    fills["balance"] = balance + np.cumsum(fills["realized"] - fills["fee"])
+    return fills
 
 
 _HEARD: dict[type[AnyBody], Any] = {
     OrderRequested: Record._requested,
     OrderFilled: Record._filled,
     PositionChanged: Record._position,
-    AccountChanged: Record._account,
     Signal: Record._signal,
     OrderRefused: Record._refused,
 }

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import numpy as np
@@ -15,6 +15,7 @@ from tradingd.backtesting.settings import BacktestSettings
 from tradingd.core.memory import Library
 from tradingd.feeds.bars.table import Bars
 from tradingd.grid import grid_of
+from tradingd.instruments import AccountSettings, Instrument
 from tradingd.kernels.backtest import OPEN
 from tradingd.kernels.trips import STILL_OPEN
 from tradingd.rerun import code_digest
@@ -24,21 +25,13 @@ REASONS = ("decision", "stop_loss", "take_profit", "liquidation")
 
 
 @dataclass(frozen=True, repr=False)
-class Result:
-    """A backtest that was run. The same settings, `code` and `data`, which are digests, give the same result."""
+class Traded:
+    """What was traded of one instrument."""
 
-    settings: BacktestSettings
-    library: Library
+    instrument: Instrument
+    account: AccountSettings
     bars: Bars
     executed: Executed
-
-    @cached_property
-    def code(self) -> str:
-        return code_digest(self.library)
-
-    @cached_property
-    def data(self) -> str:
-        return self.bars.digest()
 
     @cached_property
     def equity(self) -> pl.DataFrame:
@@ -56,7 +49,7 @@ class Result:
     @cached_property
     def fills(self) -> pl.DataFrame:
         """A row per fill; money in the account's currency. `ts` is the bar's open, or its close within the bar."""
-        f, units = self.executed.fills, self.settings.account.units_per_one
+        f, units = self.executed.fills, self.account.units_per_one
         ts = np.where(f["phase"] == OPEN, self.bars.ts_open_ns[f["bar"]], self.bars.ts_close_ns[f["bar"]])
         return pl.DataFrame(
             {
@@ -75,11 +68,11 @@ class Result:
     @cached_property
     def trades(self) -> pl.DataFrame:
         """A row per round trip, flat to flat. One that is still open has no end, and the profit of the last mark."""
-        t, units = self.executed.trips, self.settings.account.units_per_one
+        t, units = self.executed.trips, self.account.units_per_one
         is_open = t["exit_bar"] == STILL_OPEN
         quantity = self._quantity(t["lots"])
         profit = (t["realized"] - t["fees"]) / units + np.where(is_open, self._open_profit(), 0.0)
-        notional = np.abs(t["entry_price"]) * quantity * self.settings.instrument.multiplier
+        notional = np.abs(t["entry_price"]) * quantity * self.instrument.multiplier
         exits = np.where(is_open, 0, t["exit_bar"])
         behind, ahead = _extremes(t)
         frame = pl.DataFrame(
@@ -105,7 +98,7 @@ class Result:
     @cached_property
     def metrics(self) -> Metrics:
         fills = self.fills
-        notional = float((fills["quantity"] * fills["price"]).abs().sum()) * self.settings.instrument.multiplier
+        notional = float((fills["quantity"] * fills["price"]).abs().sum()) * self.instrument.multiplier
         return metrics_of(
             self.bars.ts_close_ns,
             self.executed.equity,
@@ -113,8 +106,49 @@ class Result:
             self.trades,
             turnover=notional,
             fees=float(fills["fee"].sum()),
-            initial=self.executed.balance_units / self.settings.account.units_per_one,
+            initial=self.executed.balance_units / self.account.units_per_one,
         )
+
+    def plot(self) -> Picture:
+        """Equity and what it is below its peak, as SVG."""
+        return picture(self.bars.ts_close_ns, self.executed.equity)
+
+    def _repr_html_(self) -> str:
+        return self.plot() + figures_table(self.metrics)
+
+    def _quantity(self, lots: Any) -> Any:
+        grid = grid_of(self.instrument.lot_size)
+        return lots * float(grid.numerator) / float(grid.denominator)
+
+    def _exposure(self, position: Any) -> Any:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            exposure = position * self.bars.close * self.instrument.multiplier / self.executed.equity
+        return np.where(position == 0.0, 0.0, exposure)
+
+    def _open_profit(self) -> float:
+        """What the last mark adds to what was realized: equity less balance."""
+        fills, units = self.executed.fills, self.account.units_per_one
+        return float(self.executed.equity[-1] - fills["balance"][-1] / units) if len(fills) else 0.0
+
+
+@dataclass(frozen=True, repr=False)
+class Result(Traded):
+    """A backtest that was run. The same settings, `code` and `data`, which are digests, give the same result."""
+
+    settings: BacktestSettings
+    library: Library
+
+    @classmethod
+    def of(cls, settings: BacktestSettings, library: Library, bars: Bars, executed: Executed) -> Self:
+        return cls(settings.instrument, settings.account, bars, executed, settings, library)
+
+    @cached_property
+    def code(self) -> str:
+        return code_digest(self.library)
+
+    @cached_property
+    def data(self) -> str:
+        return self.bars.digest()
 
     def why_no_trades(self) -> str | None:
         """In words; None where there are trades."""
@@ -126,7 +160,7 @@ class Result:
             return f"no trades: {needs}; {len(self.bars):,} are there"
         if not np.any(self.executed.signals["target"]):
             return f"no trades: {self.settings.kind} never wanted a position in {len(self.bars):,} bars"
-        instrument, account = self.settings.instrument, self.settings.account
+        instrument, account = self.instrument, self.account
         lot = f"one lot of {instrument.lot_size:g} at {self.bars.close[-1]:g}"
         has = f"{account.balance} {account.currency}"
         wanted = f"what {self.settings.kind} wanted was less than {lot} (equity is {has})"
@@ -150,27 +184,6 @@ class Result:
         trades = f"{m.closed_trades:,} trades" + (f" and {m.open_trades} open" if m.open_trades else "")
         said = "" if m.total_return is None else f", return {m.total_return:.2%}"
         return f"<{self.settings.kind} on {self.settings.instrument.id}: {len(self.bars):,} bars, {trades}{said}>"
-
-    def plot(self) -> Picture:
-        """Equity and what it is below its peak, as SVG."""
-        return picture(self.bars.ts_close_ns, self.executed.equity)
-
-    def _repr_html_(self) -> str:
-        return self.plot() + figures_table(self.metrics)
-
-    def _quantity(self, lots: Any) -> Any:
-        grid = grid_of(self.settings.instrument.lot_size)
-        return lots * float(grid.numerator) / float(grid.denominator)
-
-    def _exposure(self, position: Any) -> Any:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            exposure = position * self.bars.close * self.settings.instrument.multiplier / self.executed.equity
-        return np.where(position == 0.0, 0.0, exposure)
-
-    def _open_profit(self) -> float:
-        """What the last mark adds to what was realized: equity less balance."""
-        fills, units = self.executed.fills, self.settings.account.units_per_one
-        return float(self.executed.equity[-1] - fills["balance"][-1] / units) if len(fills) else 0.0
 
 
 def _named(names: tuple[str, ...], indices: Any) -> pl.Series:

@@ -59,10 +59,10 @@ def run(
     kinds = (settings.kind, *(leave.kind for leave in settings.exits))
     library = {kind: load_strategy(kind, base) for kind in kinds}
     if engine == "kernel":
-        return Result(settings, library, bars, execute(settings, bars, base))
+        return Result.of(settings, library, bars, execute(settings, bars, base))
     from tradingd.backtesting.event import execute_by_core  # the database and all, which the kernel does without
 
-    return Result(settings, library, bars, execute_by_core(settings, bars, library, journal))
+    return Result.of(settings, library, bars, execute_by_core(settings, bars, library, journal))
 
 
 def _instrument_id(path: Path) -> str:

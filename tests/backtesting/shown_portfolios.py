@@ -1,0 +1,130 @@
+"""Whole configs on recorded data: what the table of portfolios in docs/backtesting.md shows.
+
+TRADINGD_REALDATA=... python tests/backtesting/shown_portfolios.py     prints the table
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tradingd.backtesting.portfolio import Portfolio, run_config
+from tradingd.catalogue.importing import import_files
+from tradingd.catalogue.plan import Asked
+from tradingd.catalogue.store import Catalogue
+from tradingd.config.load import resolve
+from tradingd.config.settings import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT / "tests"))
+from backtesting import shown  # noqa: E402
+
+STOCK = {"asset_class": "equity", "lot_size": 1, "currency": "USD"}
+MARGIN = {"initial_rate": 0.5, "maintenance_rate": 0.25}
+CLOSE_H = 21  # UTC, of the days of the panel
+
+
+def config(folder: Path, instruments: Sequence[dict[str, Any]], feed: dict[str, Any], **more: Any) -> Config:
+    account = {"currency": "USD", "balance": "1000000", "unit": "0.000001"}
+    made = {"name": "shown", "instruments": list(instruments), "accounts": [account], "feeds": [feed], **more}
+    return resolve(made, folder)
+
+
+def cross(instruments: Sequence[dict[str, Any]], timeframe: str, **params: Any) -> dict[str, Any]:
+    """One strategy with an equal part of the equity for each instrument."""
+    ids = [instrument["id"] for instrument in instruments]
+    made = {"name": "cross", "kind": "sma_cross", "instruments": ids, "timeframe": timeframe, "params": params}
+    return made | {"allocation": 1.0 / len(ids)}
+
+
+def panel(realdata: Path, folder: Path) -> Config:
+    """Closes of twenty stocks, each a print at the end of its day: orders trade at the prints after them."""
+    wide = pl.read_csv(realdata / "bars" / "skfolio_sp500_20stocks_daily_1990_2022.csv.gz")
+    names = wide.columns[1:]
+    days = pl.col("Date").str.to_datetime(time_unit="ns") + pl.duration(hours=CLOSE_H)
+    prints = wide.unpivot(index="Date", on=names, variable_name="symbol", value_name="price").drop_nulls()
+    prints.select("symbol", "price", ts=days).sort("ts", "symbol", maintain_order=True).write_parquet(
+        folder / "p.parquet"
+    )
+    columns = {"ts_event": "ts", "symbol": "symbol", "price": "price"}
+    file = {"path": "p.parquet", "venue": "US", "ts_unit": "ns", "columns": columns}
+    feed = {"kind": "file", "name": "closes", "files": [file]}
+    costs = {"fees": {"per_unit": 0.005}, "margin": MARGIN, "tick_size": 0.000001}
+    stocks = [{"id": f"US:{name}", **STOCK, **costs} for name in names]
+    strategy = cross(stocks, "1d", fast=50, slow=200, long_only=True)
+    risk = {
+        "stale_data_ms": 10 * 86_400_000,
+        "price_collar": 0.5,
+        "drawdown": 0.9,
+        "daily_loss": 0.5,
+        "order_rate": 256,
+    }
+    return config(folder, stocks, feed, strategies=[strategy], risk=risk, bars={"timeframes": ["1d"]})
+
+
+def currencies(realdata: Path, folder: Path) -> Config:
+    """Minutes of three instruments in one account, at 5 % margin."""
+    catalogue, files, traded = Catalogue(folder), [], []
+    for one in shown.SHOWN:
+        if one.instrument.startswith("OANDA:"):
+            asked = Asked(**one.asked)
+            done = import_files(catalogue, [realdata / one.file], one.instrument, asked, replace=False, strict=False)
+            files.append({"path": str(catalogue.path(done.record)), "instrument": one.instrument, "timeframe": "1m"})
+            traded.append({"id": one.instrument, "currency": "USD", **one.traded})
+    feed = {"kind": "bars", "name": "minutes", "files": files}
+    return config(folder, traded, feed, strategies=[cross(traded, "1m", slow=200)])
+
+
+def prints(realdata: Path, folder: Path) -> Config:
+    """Every print of SPY in five sessions; orders take 5 ms."""
+    traded = {"id": "US:SPY", **STOCK, "tick_size": 0.01, "fees": {"per_unit": 0.005, "minimum": 1.0}, "margin": MARGIN}
+    session = {"timezone": "America/New_York", "open": "09:30", "close": "16:00", "days": [0, 1, 2, 3, 4]}
+    file = {
+        "path": str(realdata / "ticks" / "spy_trades_2013-10-07_11.csv.gz"),
+        "instrument": "US:SPY",
+        "ts_unit": "ms",
+    }
+    columns = {"ts_event": "ts_ms", "price": "price", "size": "size"}
+    feed = {"kind": "file", "name": "prints", "files": [file | {"columns": columns, "ineligible": "suspicious"}]}
+    stocks = [traded | {"session": session}]
+    simulation = {"latency_ms": 5.0, "slippage_ticks": 1}
+    return config(folder, stocks, feed, strategies=[cross(stocks, "1m")], simulation=simulation)
+
+
+SHOWN = (panel, currencies, prints)
+
+
+def row(name: str, portfolio: Portfolio) -> str:
+    m = portfolio.metrics
+    cells = (
+        f"{name}, {portfolio.equity['ts'][0]:%Y-%m} to {portfolio.equity['ts'][-1]:%Y-%m}",
+        f"{len(portfolio.assets)}",
+        f"{sum(len(asset.bars) for asset in portfolio.assets):,}",
+        f"{m.closed_trades:,}",
+        f"{m.win_rate or 0.0:.0%}",
+        f"{m.total_return or 0.0:.1%}",
+        f"{m.max_drawdown or 0.0:.1%}",
+        f"{m.fees / m.initial_equity:.1%}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def table(realdata: Path, say: bool = False) -> Iterator[str]:
+    for make in SHOWN:
+        with tempfile.TemporaryDirectory() as folder:
+            made, start = make(realdata, Path(folder)), time.perf_counter()
+            portfolio = run_config(made, Path(folder))
+            if say:
+                print(f"{make.__name__}: {time.perf_counter() - start:.1f} s", file=sys.stderr)
+            yield row(make.__name__, portfolio)
+
+
+if __name__ == "__main__":
+    for line in table(Path(os.environ["TRADINGD_REALDATA"]), say=True):
+        print(line)

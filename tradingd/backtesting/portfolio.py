@@ -1,0 +1,170 @@
+"""A whole config over its recorded data: several instruments and strategies, one account, the limits of the gate."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from tradingd.backtesting.errors import BacktestError
+from tradingd.backtesting.metrics import Metrics, metrics_of
+from tradingd.backtesting.picture import Picture, figures_table, picture
+from tradingd.backtesting.playing import play
+from tradingd.backtesting.record import Record
+from tradingd.backtesting.result import Traded
+from tradingd.columns import F64, I64, BarArray
+from tradingd.config.load import core_settings, load
+from tradingd.config.settings import Config
+from tradingd.core.memory import Library
+from tradingd.core.settings import CoreSettings
+from tradingd.events import OrderRefused
+from tradingd.feeds.bars.table import Bars
+from tradingd.feeds.build import build_feed
+from tradingd.feeds.feed import RowFeed
+from tradingd.instruments import AccountSettings
+from tradingd.rerun import code_digest, load_library
+
+FIGURES = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True, repr=False)
+class Portfolio:
+    """`assets` are those of which there were bars, each as if the account held nothing else."""
+
+    core: CoreSettings
+    library: Library
+    assets: tuple[Traded, ...]
+    refused: tuple[OrderRefused, ...]
+
+    @property
+    def account(self) -> AccountSettings:
+        return self.core.accounts[0]
+
+    @property
+    def initial(self) -> float:
+        return self.account.balance_units / self.account.units_per_one
+
+    @cached_property
+    def ts_ns(self) -> I64:
+        """Every time at which a bar of any instrument closed."""
+        return np.unique(np.concatenate([asset.bars.ts_close_ns for asset in self.assets]))
+
+    @cached_property
+    def equity(self) -> pl.DataFrame:
+        """A row per close of any bar: ts, equity in money, gross exposure as a fraction of equity."""
+        return pl.DataFrame(
+            {
+                "ts": pl.Series(self.ts_ns).cast(pl.Datetime("ns", "UTC")),
+                "equity": self._equity,
+                "exposure": self._gross / self._equity,
+            }
+        )
+
+    @cached_property
+    def trades(self) -> pl.DataFrame:
+        """Round trips of each instrument, flat to flat, in the order in which they began."""
+        frames = [asset.trades.with_columns(instrument=pl.lit(asset.instrument.id)) for asset in self.assets]
+        return pl.concat(frames).sort("entry_ts_ns", maintain_order=True)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        return metrics_of(
+            self.ts_ns,
+            self._equity,
+            self._gross / self._equity,
+            self.trades,
+            turnover=sum(asset.metrics.turnover for asset in self.assets),
+            fees=sum(asset.metrics.fees for asset in self.assets),
+            initial=self.initial,
+        )
+
+    def why_no_trades(self) -> str:
+        """In words, where there are none."""
+        if self.refused:
+            return f"every order was refused, the first because {self.refused[0].text}"
+        return "no strategy wanted a position that is worth a lot, in all the bars that there are"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Stable keys: what `trade backtest -c CONFIG --json` prints."""
+        return {
+            "strategies": [strategy.name for strategy in self.core.strategies],
+            "from_ns": int(min(asset.bars.ts_open_ns[0] for asset in self.assets)),
+            "to_ns": int(self.ts_ns[-1]),
+            "metrics": msgspec.to_builtins(self.metrics),
+            "assets": {asset.instrument.id: msgspec.to_builtins(asset.metrics) for asset in self.assets},
+            "refused": len(self.refused),
+            "settings": msgspec.to_builtins(self.core),
+            "code_digest": code_digest(self.library),
+            "data_digest": {asset.instrument.id: asset.bars.digest() for asset in self.assets},
+        }
+
+    def plot(self) -> Picture:
+        """Equity and what it is below its peak, as SVG."""
+        return picture(self.ts_ns, self._equity)
+
+    def _repr_html_(self) -> str:
+        return self.plot() + figures_table(self.metrics)
+
+    @cached_property
+    def _equity(self) -> F64:
+        gains = (self._at_closes(asset, asset.executed.equity - self.initial) for asset in self.assets)
+        return self.initial + sum(gains, np.zeros(len(self.ts_ns)))
+
+    @cached_property
+    def _gross(self) -> F64:
+        worth = (
+            np.abs(asset.equity["position"].to_numpy() * asset.bars.close) * asset.instrument.multiplier
+            for asset in self.assets
+        )
+        values = (self._at_closes(asset, held) for asset, held in zip(self.assets, worth, strict=True))
+        return sum(values, np.zeros(len(self.ts_ns)))
+
+    def _at_closes(self, asset: Traded, values: F64) -> F64:
+        """The newest of them at each of `ts_ns`; 0 before the first bar."""
+        newest = np.searchsorted(asset.bars.ts_close_ns, self.ts_ns, side="right")
+        at: F64 = np.append(0.0, values)[newest]
+        return at
+
+
+def backtest_config(path: Path, sets: Sequence[str] = (), journal: Path | None = None) -> Portfolio:
+    """What a daemon with this config would have done on its recorded data, as fast as it goes.
+
+    Raises ConfigError, StrategyError, FeedConfigError, BacktestError, JournalError, OSError.
+    """
+    return run_config(load(path, sets), path.absolute().parent, journal)
+
+
+def run_config(config: Config, base: Path, journal: Path | None = None) -> Portfolio:
+    """Paths of strategies are relative to `base`. Raises StrategyError, FeedConfigError, BacktestError, JournalError."""
+    core, feed = core_settings(config), _feed(config, base)
+    library = load_library(core, base)
+    record, bars = Record(core.instruments), list[BarArray]()
+    for commit in play(core, library, (feed.name,), feed.items(0), journal):
+        record.take(commit.events)
+        bars.append(commit.bars.rows)
+    return Portfolio(core, library, tuple(_assets(core, record, np.concatenate(bars))), tuple(record.refused))
+
+
+def _feed(config: Config, base: Path) -> RowFeed:
+    if len(config.accounts) > 1:
+        raise BacktestError("a backtest has one account, and there are several in the config")
+    if len(config.feeds) > 1:
+        raise BacktestError("a backtest takes one feed; put the files of all into one, which merges them by time")
+    feed = build_feed(msgspec.structs.replace(config.feeds[0], pace="max"), 0, config.instruments, base)
+    assert isinstance(feed, RowFeed), "at full speed it is no other"
+    return feed
+
+
+def _assets(core: CoreSettings, record: Record, bars: BarArray) -> Iterator[Traded]:
+    for index, instrument in enumerate(core.instruments):
+        finest = core.timeframes_of(instrument.id)[0]
+        own = bars[(bars["instrument"] == index) & (bars["timeframe"] == finest)]
+        if len(own):
+            columns = (np.ascontiguousarray(own[name]) for name in ("ts_open", "ts_close", *FIGURES))
+            made = Bars(*columns)
+            executed = record.executed(index, made, core.accounts[0])
+            yield Traded(instrument, core.accounts[0], made, executed)
