@@ -10,6 +10,7 @@ import sys
 SHORT = (
     ("bars", "10000000"),
     ("backtest",),
+    ("depth",),
     ("journal",),
     ("throughput", "3"),
     ("startup", "1000000"),
@@ -18,6 +19,7 @@ SHORT = (
 FULL = (
     ("bars", "10000000"),
     ("backtest",),
+    ("depth",),
     ("journal",),
     ("throughput", "5"),
     ("startup", "10000000"),

@@ -50,10 +50,8 @@ def test_its_equity_is_that_of_the_ledger(played: tuple[Path, Portfolio]) -> Non
     with JournalReader.open(path.parent / "backtest") as reader:
         proof = replay(reader, verify=True)
     assert proof.identical
-    realized = sum(
-        asset.executed.fills["realized"].sum() - asset.executed.fills["fee"].sum() for asset in portfolio.assets
-    )
-    balance = portfolio.account.balance_units + realized
+    fills = np.concatenate([asset.executed.fills for asset in portfolio.assets])
+    balance = portfolio.account.balance_units + fills["realized"].sum() - fills["fee"].sum()
     assert proof.summary.accounts["USD"].balance == f"{balance / 1e6:f}".rstrip("0")
     # all is marked at its newest close; the ledger marks at the newest tick, which is of the same bar or the next one
     assert portfolio.metrics.final_equity == pytest.approx(float(proof.summary.accounts["USD"].equity), rel=1e-4)
@@ -70,16 +68,27 @@ def test_assets_add_up(played: tuple[Path, Portfolio]) -> None:
     assert portfolio.plot().startswith("<svg")
 
 
+ACCOUNT = """
+[[accounts]]
+currency = "EUR"
+balance = "1"
+"""
+FEED = """
+[[feeds]]
+kind = "simulated"
+name = "more"
+pace = "recorded"
+seed = 1
+start = "2025-03-03T10:00:00Z"
+duration_s = 1
+[[feeds.instruments]]
+instrument = "SIM:ALFA"
+price = 1
+"""
+
+
 @pytest.mark.parametrize(
-    ("added", "said"),
-    [
-        ('\n[[accounts]]\ncurrency = "EUR"\nbalance = "1"\n', "a backtest has one account"),
-        (
-            '\n[[feeds]]\nkind = "simulated"\nname = "more"\npace = "recorded"\nseed = 1\n'
-            'start = "2025-03-03T10:00:00Z"\nduration_s = 1\n[[feeds.instruments]]\ninstrument = "SIM:ALFA"\nprice = 1\n',
-            "a backtest takes one feed",
-        ),
-    ],
+    ("added", "said"), [(ACCOUNT, "a backtest has one account"), (FEED, "a backtest takes one feed")]
 )
 def test_what_is_not_there_yet_is_one_line(tmp_path: Path, added: str, said: str) -> None:
     with pytest.raises(BacktestError, match=said):

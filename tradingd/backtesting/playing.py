@@ -1,4 +1,4 @@
-"""A run of the core without a daemon, as fast as it goes: from batches of inputs to commits, and to a journal if wanted."""
+"""The core without a daemon, as fast as it goes: from batches of inputs to commits, and to a journal if wanted."""
 
 import platform
 from collections.abc import Iterable, Iterator, Sequence

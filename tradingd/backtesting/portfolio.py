@@ -139,7 +139,7 @@ def backtest_config(path: Path, sets: Sequence[str] = (), journal: Path | None =
 
 
 def run_config(config: Config, base: Path, journal: Path | None = None) -> Portfolio:
-    """Paths of strategies are relative to `base`. Raises StrategyError, FeedConfigError, BacktestError, JournalError."""
+    """Strategies are found from `base` on. Raises StrategyError, FeedConfigError, BacktestError, JournalError."""
     core, feed = core_settings(config), _feed(config, base)
     library = load_library(core, base)
     record, bars = Record(core.instruments), list[BarArray]()

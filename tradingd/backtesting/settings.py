@@ -1,7 +1,7 @@
 """What a backtest is of: a strategy, an instrument, an account."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -45,15 +45,30 @@ class BacktestSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     simulation: BarVenueSettings = BarVenueSettings()
 
 
+class HasAccount(Protocol):
+    @property
+    def instrument(self) -> Instrument: ...
+
+    @property
+    def account(self) -> AccountSettings: ...
+
+
+S = TypeVar("S", bound=HasAccount)
+
+
 def settings_of(raw: Mapping[str, Any], overrides: Sequence[str] = ()) -> BacktestSettings:
     """Raises ConfigError, with a line for each problem."""
+    return checked(raw, overrides, BacktestSettings)
+
+
+def checked(raw: Mapping[str, Any], overrides: Sequence[str], kind: type[S]) -> S:
+    """Settings with an instrument and an account that go together. Raises ConfigError."""
     table = msgspec.to_builtins(raw, enc_hook=_plain)
     apply_overrides(table, overrides)
-    problems = check(table, BacktestSettings)
-    if problems:
+    if problems := check(table, kind):
         raise ConfigError(problems)
-    settings = msgspec.convert(table, BacktestSettings)
-    _check_account(settings)
+    settings = msgspec.convert(table, kind)
+    _check_account(settings.account, settings.instrument.currency)
     return settings
 
 
@@ -62,8 +77,7 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else str(value)
 
 
-def _check_account(settings: BacktestSettings) -> None:
-    account, currency = settings.account, settings.instrument.currency
+def _check_account(account: AccountSettings, currency: str) -> None:
     if account.currency != currency:
         raise ConfigError([Problem("account.currency", f"is {account.currency}; the instrument's is {currency}")])
     try:

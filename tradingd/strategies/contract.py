@@ -174,12 +174,12 @@ def _compile(name: str, step: Any, state: np.dtype[Any], params: np.dtype[Any]) 
     except KeyError as error:
         raise StrategyError(f"strategy {name}: its state, bar, params or out has no field {error}") from error
     except NumbaError as error:
-        raise StrategyError(f"strategy {name} does not compile: {_first_cause(error)}") from error
+        raise StrategyError(f"strategy {name} does not compile: {first_cause(error)}") from error
     result = step.overloads[signature.args]
     return result.library, result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)
 
 
-def _first_cause(error: NumbaError) -> str:
+def first_cause(error: NumbaError) -> str:
     """The line of numba's message that says what is wrong, and the one that says where."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     where = next((line for line in lines if line.startswith("File ")), "")

@@ -39,10 +39,10 @@ def _from_file(file: Path, name: str) -> Strategy:
     except UnicodeDecodeError as error:
         raise StrategyError(f"strategy file {file} is not UTF-8 text: {error.reason} at byte {error.start}") from error
     check_source(text, str(file))
-    return _named(_execute(text, file), name, str(file))
+    return _named(executed(text, file), name, str(file))
 
 
-def _execute(text: str, file: Path) -> ModuleType:
+def executed(text: str, file: Path) -> ModuleType:
     """The file as a module under the name of its content, so that compiled code is found again, and never by old code.
 
     What runs is the copy beside the compiled code: that of a file that moved, or that a journal recorded, is the same.

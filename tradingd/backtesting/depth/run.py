@@ -1,0 +1,54 @@
+"""A depth backtest from settings and events to a result."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tradingd.backtesting.depth.engine import execute
+from tradingd.backtesting.depth.events import DepthEvents
+from tradingd.backtesting.depth.result import DepthResult
+from tradingd.backtesting.depth.settings import DepthSettings, settings_of
+
+
+def depth_backtest(
+    strategy: str,
+    events: DepthEvents,
+    params: Mapping[str, bool | int | float] | None = None,
+    *,
+    balance: str = "100000",
+    sets: Sequence[str] = (),
+    base: Path = Path(),
+    **settings: Any,
+) -> DepthResult:
+    """A market maker on the depth and trades of one instrument; docs/depth.md has the rules.
+
+    strategy   a built-in name, or "path/to/file.py:name" relative to `base`
+    settings   further tables and keys of `DepthSettings`: instrument (tick_size and lot_size at least), account, venue,
+               step_ns, sample_ns
+    sets       "path=value"
+
+    No fees, and the account's currency, USD, where nothing else is said. Raises ConfigError, StrategyError,
+    BacktestError, OSError.
+    """
+    return run(settings_for(strategy, params, balance=balance, sets=sets, **settings), events, base)
+
+
+def run(settings: DepthSettings, events: DepthEvents, base: Path) -> DepthResult:
+    """Raises StrategyError, BacktestError."""
+    return DepthResult(settings, events, execute(settings, events, base))
+
+
+def settings_for(
+    strategy: str,
+    params: Mapping[str, bool | int | float] | None = None,
+    *,
+    balance: str = "100000",
+    sets: Sequence[str] = (),
+    **settings: Any,
+) -> DepthSettings:
+    """What `depth_backtest` would run with. Raises ConfigError."""
+    given = dict(settings.pop("instrument", None) or {})
+    account = {"currency": given.get("currency", "USD"), "balance": balance} | dict(settings.pop("account", None) or {})
+    instrument = {"id": "DATA:depth", "asset_class": "spot", "currency": account["currency"]} | given
+    raw = {"kind": strategy, "strategy": dict(params or {}), "instrument": instrument, "account": account, **settings}
+    return settings_of(raw, sets)
