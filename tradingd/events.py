@@ -76,7 +76,7 @@ class Resumption(enum.StrEnum):
     WARMED = "warmed"  # other code or settings: the ledger was kept, memory warmed up with recorded inputs
 
 
-class Body(Struct, frozen=True, tag=True, omit_defaults=True):
+class Body(Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
     """Base of all event bodies; the tag is the type's name."""
 
 
@@ -337,7 +337,7 @@ class Input(Struct, frozen=True):
     body: AnyBody
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """The envelope: an input that is no tick (n = 0) or a fact (n >= 1) at its position."""
 
     seq: Annotated[int, Meta(ge=1)]

@@ -6,6 +6,7 @@ batch is cut changes nothing.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,8 @@ def advance(state: State, items: Sequence[Item]) -> Commit:
 
 def load_kernels(state: State) -> None:
     """Compiles, or takes from the cache, what the first row and the first fill would else wait for: seconds."""
-    _scan(Turn(state, first_seq=state.seq + 1), tick_batch(0, kind=FRAME, instrument=0, ts_event_ns=np.empty(0)))
+    nothing = tick_batch(0, kind=FRAME, instrument=0, ts_event_ns=np.empty(0))
+    k.scan(*_arguments(Turn(state, first_seq=state.seq + 1), nothing))
     posting.load()
     sizing.load()
 
@@ -78,7 +80,8 @@ def _moment(core_ns: int) -> TickBatch:
 
 def _scan_all(turn: Turn, batch: TickBatch) -> None:
     turn.memory.cursor["row"] = 0
-    while (reason := _scan(turn, batch)) != k.DONE:
+    arguments = _arguments(turn, batch)
+    while (reason := k.scan(*arguments)) != k.DONE:
         turn.stopped()
         _ON_STOP[reason](turn, batch)
         execution.heed_anomaly(turn)
@@ -86,10 +89,11 @@ def _scan_all(turn: Turn, batch: TickBatch) -> None:
     turn.stopped()
 
 
-def _scan(turn: Turn, b: TickBatch) -> int:
+def _arguments(turn: Turn, b: TickBatch) -> tuple[Any, ...]:
+    """Of the scan: the same arrays for as long as it stops in this batch."""
     m, room = turn.memory, turn.memory.scratch
     x = m.market
-    return k.scan(
+    return (
         m.cursor, m.instruments, m.work, m.watched, m.slots, m.slot_of, m.steps, m.wishes, m.told, m.zone_from_ns,
         m.zone_offset_s, x.last, x.last_size, x.bid, x.bid_size, x.ask, x.ask_size, x.ts_received_ns, b.kind, b.flags,
         b.instrument, b.ts_event_ns, b.ts_received_ns, b.price, b.size, b.ask_price, b.ask_size, turn.state.seq + 1,

@@ -10,7 +10,7 @@ import numpy as np
 
 from tradingd.columns import TickBatch
 from tradingd.core.turn import Turn
-from tradingd.core.watch import note_peaks, recount, watch, watch_noted, watch_orders
+from tradingd.core.watch import note_peaks, recount, watch, watch_noted, watch_orders, watch_venue
 from tradingd.events import (
     AnyBody,
     CancelRequested,
@@ -215,6 +215,8 @@ def _again_later(turn: Turn, instrument: int) -> None:
 def _retry(turn: Turn) -> None:
     """Asks again for what protects or closes a position, as far as it is still missing."""
     ledger, records = turn.state.ledger, turn.memory.instruments
+    if min(records["retry_ns"].tolist()) > turn.now_ns:
+        return
     for index in np.flatnonzero(records["retry_ns"] <= turn.now_ns).tolist():
         records["retry_ns"][index] = NEVER
         if FLATTEN in ledger.halts:
@@ -287,9 +289,13 @@ def open_books(turn: Turn) -> None:
 def on_time(turn: Turn) -> None:
     """Orders and cancels arrive at the venue, orders expire, what was refused is asked for again, days begin."""
     m = turn.memory
-    _report(turn, venue.on_time(m.venue, m.terms, m.market, turn.now_ns))
+    bodies = venue.on_time(m.venue, m.terms, m.market, turn.now_ns)
+    _report(turn, bodies)
     _retry(turn)
-    _watch_losses(turn)
+    if monitor.next_roll_ns(m.risk, turn.now_ns) <= turn.now_ns or any(isinstance(b, OrderFilled) for b in bodies):
+        _watch_losses(turn)
+    else:
+        watch_venue(turn.state)
 
 
 def on_tick(turn: Turn, batch: TickBatch, row: int) -> None:
@@ -331,8 +337,9 @@ def _stop_losses(turn: Turn, context: RiskContext) -> None:
     for halted in monitor.breaches(context):
         _halt(turn, halted)
     monitor.roll(context)
-    if not _awaits_range(turn):
-        _request_all(turn, monitor.liquidation_orders(context))
+    orders = monitor.liquidation_orders(context)
+    if orders and not _awaits_range(turn):
+        _request_all(turn, orders)
 
 
 def _awaits_range(turn: Turn) -> bool:

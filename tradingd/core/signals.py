@@ -8,7 +8,7 @@ import numpy as np
 
 from tradingd.core import execution
 from tradingd.core.turn import Turn
-from tradingd.core.watch import watch
+from tradingd.core.watch import watch, watch_time
 from tradingd.events import Anomaly, Decision, Signal
 from tradingd.kernels.scan import settle_python
 from tradingd.strategies.combine import Vote, combine
@@ -28,7 +28,7 @@ def on_changed(turn: Turn) -> None:
     if not turn.state.warming:
         for instrument in heard:
             _decide(turn, instrument)
-    watch(turn.state)
+    watch_time(turn.state)
 
 
 def on_warmed(turn: Turn) -> None:
@@ -66,22 +66,23 @@ def _tell(turn: Turn, slot: int) -> None:
             Anomaly("unlawful wish", f"strategy {entry.strategy} wanted a target or confidence that is not allowed")
         )
     bar = m.scratch.bars[m.slots["bar"][slot]]
+    target, confidence, stop, take_profit = told.item()
     turn.emit(
         Signal(
             strategy=entry.strategy,
             instrument=entry.instrument,
             ts_bar_close_ns=int(bar["ts_close"]),
-            target=float(told["target"]),
-            confidence=float(told["confidence"]),
+            target=target,
+            confidence=confidence,
             price=float(bar["close"]),
-            stop=_absent(told["stop"]),
-            take_profit=_absent(told["take_profit"]),
+            stop=_absent(stop),
+            take_profit=_absent(take_profit),
         )
     )
 
 
-def _absent(price: Any) -> float | None:
-    return None if math.isnan(price) else float(price)
+def _absent(price: float) -> float | None:
+    return None if math.isnan(price) else price
 
 
 def _decide(turn: Turn, instrument: int) -> None:

@@ -26,10 +26,10 @@ class Turn:
     n: int = 0
     now_ns: int = 0
     has_anomaly: bool = False
+    memory: Memory = field(init=False)
 
-    @property
-    def memory(self) -> Memory:
-        return self.state.memory
+    def __post_init__(self) -> None:
+        self.memory = self.state.memory
 
     def take_input(self, item: Input) -> None:
         """The input itself, at n = 0."""
@@ -39,11 +39,8 @@ class Turn:
     def emit(self, body: AnyBody) -> bool:
         """A fact at the next position of the input in hand; False where it can not be."""
         self.n += 1
-        return self._record(Event(self.seq, self.n, self.now_ns, self.now_ns, "", body))
-
-    def _record(self, event: Event) -> bool:
-        self.events.append(event)
-        return self.note(event.body)
+        self.events.append(Event(self.seq, self.n, self.now_ns, self.now_ns, "", body))
+        return self.note(body)
 
     def note(self, body: AnyBody) -> bool:
         """Folds a body into the ledger; what can not happen becomes a fact that stops new exposure."""
@@ -68,10 +65,12 @@ class Turn:
     def stopped(self) -> None:
         """The scan has stopped: takes over where it stands, and its late ticks, which become facts."""
         cursor = self.memory.cursor
-        self.seq, self.n, self.now_ns = (int(cursor[name][0]) for name in ("seq", "n", "core_ns"))
-        if late := int(cursor["late"][0]):
+        self.seq, self.n, self.now_ns, late, *_ = cursor.item()
+        if late:
             for seq, n, core_ns, instrument, closed_ns in self.memory.scratch.late[:late].tolist():
-                self._record(Event(seq, n, core_ns, core_ns, "", LateTick(instrument, closed_ns)))
+                late_tick = LateTick(instrument, closed_ns)
+                self.events.append(Event(seq, n, core_ns, core_ns, "", late_tick))
+                self.note(late_tick)
             cursor["late"][0] = 0
 
     def go_on(self) -> None:

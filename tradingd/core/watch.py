@@ -18,7 +18,7 @@ def watch_noted(state: State, context: RiskContext) -> None:
     """After peaks were noted, and no scan since then."""
     for index in range(len(state.memory.instruments)):
         _watch_levels(state, index)
-    _watch_time(state)
+    watch_time(state)
     _watch_positions(state, context)
     _watch_accounts(state, context)
 
@@ -26,7 +26,14 @@ def watch_noted(state: State, context: RiskContext) -> None:
 def watch_orders(state: State, instrument: int) -> None:
     """After the venue looked at one instrument, whether or not it had anything to say."""
     _watch_levels(state, instrument)
-    _watch_time(state)
+    watch_time(state)
+
+
+def watch_venue(state: State) -> None:
+    """After orders or cancels arrived at the venue and nothing was filled."""
+    for index in range(len(state.memory.instruments)):
+        _watch_levels(state, index)
+    watch_time(state)
 
 
 def _watch_levels(state: State, instrument: int) -> None:
@@ -35,7 +42,8 @@ def _watch_levels(state: State, instrument: int) -> None:
     m.instruments["touch_low"][instrument], m.instruments["touch_high"][instrument] = levels
 
 
-def _watch_time(state: State) -> None:
+def watch_time(state: State) -> None:
+    """After something was sent to the venue, or is to be asked for again."""
     m = state.memory
     retry_ns = min(m.instruments["retry_ns"].tolist())
     m.cursor["timer_ns"] = min(venue.due_ns(m.venue), retry_ns, monitor.next_roll_ns(m.risk, m.core_ns))

@@ -59,10 +59,10 @@ CURSOR = np.dtype(
         ("seq", "i8"),  # of the row in hand
         ("n", "i8"),  # facts made so far at that seq
         ("core_ns", "i8"),  # running maximum of receive times
+        ("late", "i8"),  # rows used in the output; core.turn reads the fields up to here by their order
         ("row", "i8"),
         ("stage", "i8"),
         ("bars", "i8"),  # rows used in the output
-        ("late", "i8"),
         ("bar_due_ns", "i8"),  # the earliest close + grace of all bars in progress, or earlier
         ("timer_ns", "i8"),  # the earliest timer of the Python side
         ("grace_ns", "i8"),

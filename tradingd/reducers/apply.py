@@ -14,11 +14,12 @@ Reducer = Callable[[Ledger, Any], e.Anomaly | None]
 def apply(ledger: Ledger, instruments: Sequence[Instrument], body: e.AnyBody, now_ns: int) -> e.Anomaly | None:
     """Folds one event at core time `now_ns`. What can not be changes nothing and comes back as an anomaly, which the
     caller journals and applies in its turn."""
+    if (reducer := REDUCERS.get(type(body))) is not None:
+        return reducer(ledger, body)
     if isinstance(body, e.OrderRequested):
         return orders.request(ledger, instruments, body, now_ns)
-    if isinstance(body, e.OrderFilled):
-        return orders.fill(ledger, instruments, body)
-    return REDUCERS[type(body)](ledger, body)
+    assert isinstance(body, e.OrderFilled), f"{type(body).__name__} has no reducer"
+    return orders.fill(ledger, instruments, body)
 
 
 def _started(ledger: Ledger, body: e.RunStarted) -> None:

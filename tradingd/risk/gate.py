@@ -1,26 +1,36 @@
 """The one gate for every order: manual, closing and emergency ones too."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import lru_cache
 
 from tradingd.commands import Approved
 from tradingd.events import OrderRefused, OrderRequested
 from tradingd.risk.context import RiskContext, is_reducing
 from tradingd.risk.rules import RULES, WELL_FORMED, Broken, Rule
+from tradingd.risk.settings import RiskSettings
 
 
 def review(order: OrderRequested, context: RiskContext) -> Approved | OrderRefused:
     """The order approved, or the first rule of `RULES` that refuses it."""
+    if broken := WELL_FORMED.check(order, context):  # only a well-formed order can be weighed
+        return _refusal(order, WELL_FORMED, broken)
     for rule in _rules_for(order, context):
-        broken = rule.check(order, context)
-        if broken:
+        if broken := rule.check(order, context):
             return _refusal(order, rule, broken)
     return Approved(order)
 
 
-def _rules_for(order: OrderRequested, context: RiskContext) -> Iterator[Rule]:
-    yield WELL_FORMED  # only such an order can be weighed
-    reducing = is_reducing(context, order)
-    yield from (rule for rule in RULES if rule.binds_reducing or not reducing)
+def _rules_for(order: OrderRequested, context: RiskContext) -> Sequence[Rule]:
+    if context.ledger.limits:  # changed while running
+        return [rule for rule in RULES if rule.binds_reducing or not is_reducing(context, order)]
+    return _rules_of(context.settings, is_reducing(context, order))
+
+
+@lru_cache(maxsize=64)
+def _rules_of(settings: RiskSettings, reducing: bool) -> Sequence[Rule]:
+    """Those that are not switched off."""
+    binding = (rule for rule in RULES if rule.binds_reducing or not reducing)
+    return tuple(rule for rule in binding if not rule.has_limit or getattr(settings, rule.name) is not None)
 
 
 def _refusal(order: OrderRequested, rule: Rule, broken: Broken) -> OrderRefused:

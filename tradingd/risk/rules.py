@@ -19,11 +19,14 @@ class Broken(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """`binds_reducing`: whether it holds for orders that reduce exposure too."""
+    """binds_reducing   whether it holds for orders that reduce exposure too
+    has_limit        whether it says nothing where the limit of its name is None
+    """
 
     name: str
     check: Callable[[OrderRequested, RiskContext], Broken | None]
     binds_reducing: bool
+    has_limit: bool = False
 
 
 def well_formed(order: OrderRequested, context: RiskContext) -> Broken | None:
@@ -81,10 +84,11 @@ def crossed_book(order: OrderRequested, context: RiskContext) -> Broken | None:
 def price_collar(order: OrderRequested, context: RiskContext) -> Broken | None:
     """Both sides for new exposure; for reducing orders only prices that would trade at once, so that a protective
     order may lie as far away as it has to."""
-    limit, mark = context.limit("price_collar"), context.mark(order.instrument)
-    price = _collared_price(order, context)
+    limit = context.limit("price_collar")
+    price = _collared_price(order, context) if limit is not None else None
     if limit is None or price is None:
         return None
+    mark = context.mark(order.instrument)
     distance = abs(price - mark) / abs(mark) if mark else float("inf")
     harmless = (price - mark) * order.side.sign <= 0 or order.ord_type is not OrdType.LIMIT
     if distance <= limit or (harmless and is_reducing(context, order)):
@@ -101,8 +105,10 @@ def max_quantity(order: OrderRequested, context: RiskContext) -> Broken | None:
 
 def max_notional(order: OrderRequested, context: RiskContext) -> Broken | None:
     limit = context.limit("max_notional")
+    if limit is None:
+        return None
     notional = _in_money(context, order.instrument, exposure_units(context, order.instrument, context.lots_of(order)))
-    if limit is None or notional <= limit:
+    if notional <= limit:
         return None
     return Broken(limit, notional, f"notional {notional:.2f} is above {limit}")
 
@@ -128,19 +134,25 @@ def duplicate_order(order: OrderRequested, context: RiskContext) -> Broken | Non
 
 def position_limit(order: OrderRequested, context: RiskContext) -> Broken | None:
     limit = context.limit("position_limit")
+    if limit is None:
+        return None
     lots = max(abs(lots) for lots in worst_lots_with(context, order))
     quantity = grid_of(context.instruments[order.instrument].lot_size).value(lots)
-    if limit is None or quantity <= limit:
+    if quantity <= limit:
         return None
     return Broken(limit, quantity, f"the position could reach {quantity}, above {limit}")
 
 
 def gross_limit(order: OrderRequested, context: RiskContext) -> Broken | None:
+    if context.limit("gross_limit") is None:
+        return None
     gross = sum(_worst_units(context, index, low, high) for index, low, high in _worst_positions(order, context))
     return _against_equity(order, context, "gross_limit", gross)
 
 
 def net_limit(order: OrderRequested, context: RiskContext) -> Broken | None:
+    if context.limit("net_limit") is None:
+        return None
     lowest = highest = 0
     for index, low, high in _worst_positions(order, context):
         mark = context.mark(index)
@@ -151,6 +163,8 @@ def net_limit(order: OrderRequested, context: RiskContext) -> Broken | None:
 
 
 def concentration_limit(order: OrderRequested, context: RiskContext) -> Broken | None:
+    if context.limit("concentration_limit") is None:
+        return None
     units = _worst_units(context, order.instrument, *worst_lots_with(context, order))
     return _against_equity(order, context, "concentration_limit", units)
 
@@ -170,11 +184,11 @@ def margin(order: OrderRequested, context: RiskContext) -> Broken | None:
 
 
 def daily_loss(order: OrderRequested, context: RiskContext) -> Broken | None:
-    return _loss(context, "daily_loss", daily_loss_of(context, context.instruments[order.instrument].currency))
+    return _loss(order, context, "daily_loss", daily_loss_of)
 
 
 def drawdown(order: OrderRequested, context: RiskContext) -> Broken | None:
-    return _loss(context, "drawdown", drawdown_of(context, context.instruments[order.instrument].currency))
+    return _loss(order, context, "drawdown", drawdown_of)
 
 
 WELL_FORMED = Rule("well_formed", well_formed, binds_reducing=True)
@@ -185,18 +199,18 @@ RULES = (
     Rule("market_hours", market_hours, binds_reducing=False),
     Rule("stale_data", stale_data, binds_reducing=False),
     Rule("crossed_book", crossed_book, binds_reducing=False),
-    Rule("price_collar", price_collar, binds_reducing=True),
-    Rule("max_quantity", max_quantity, binds_reducing=False),
-    Rule("max_notional", max_notional, binds_reducing=False),
-    Rule("order_rate", order_rate, binds_reducing=True),
+    Rule("price_collar", price_collar, binds_reducing=True, has_limit=True),
+    Rule("max_quantity", max_quantity, binds_reducing=False, has_limit=True),
+    Rule("max_notional", max_notional, binds_reducing=False, has_limit=True),
+    Rule("order_rate", order_rate, binds_reducing=True, has_limit=True),
     Rule("duplicate_order", duplicate_order, binds_reducing=True),
-    Rule("position_limit", position_limit, binds_reducing=False),
-    Rule("gross_limit", gross_limit, binds_reducing=False),
-    Rule("net_limit", net_limit, binds_reducing=False),
-    Rule("concentration_limit", concentration_limit, binds_reducing=False),
+    Rule("position_limit", position_limit, binds_reducing=False, has_limit=True),
+    Rule("gross_limit", gross_limit, binds_reducing=False, has_limit=True),
+    Rule("net_limit", net_limit, binds_reducing=False, has_limit=True),
+    Rule("concentration_limit", concentration_limit, binds_reducing=False, has_limit=True),
     Rule("margin", margin, binds_reducing=False),
-    Rule("daily_loss", daily_loss, binds_reducing=False),
-    Rule("drawdown", drawdown, binds_reducing=False),
+    Rule("daily_loss", daily_loss, binds_reducing=False, has_limit=True),
+    Rule("drawdown", drawdown, binds_reducing=False, has_limit=True),
 )
 
 
@@ -258,9 +272,14 @@ def _against_equity(order: OrderRequested, context: RiskContext, rule: str, unit
     return Broken(limit, value if base else None, f"exposure would be {value:.2f} x equity, above {limit}")
 
 
-def _loss(context: RiskContext, rule: str, loss: float) -> Broken | None:
+def _loss(
+    order: OrderRequested, context: RiskContext, rule: str, loss_of: Callable[[RiskContext, str], float]
+) -> Broken | None:
     limit = context.limit(rule)
-    if limit is None or loss < limit:
+    if limit is None:
+        return None
+    loss = loss_of(context, context.instruments[order.instrument].currency)
+    if loss < limit:
         return None
     return Broken(limit, loss, f"{rule.replace('_', ' ')} of {loss:.2%} has reached {limit:.2%}")
 

@@ -69,8 +69,12 @@ def lay(state: VenueState, terms: Terms, order: Order, market: Market, now_ns: i
 
 def due_ns(state: VenueState) -> int:
     """Core time of the next arrival or DAY expiry; NEVER_NS when there is none."""
-    arrivals = [pending.due_ns for pending in state.pending]
-    return min([NEVER_NS, *arrivals, *(order.expires_ns for order in state.working.values())])
+    due = NEVER_NS
+    for pending in state.pending:
+        due = min(due, pending.due_ns)
+    for order in state.working.values():
+        due = min(due, order.expires_ns)
+    return due
 
 
 def on_time(state: VenueState, terms: Terms, market: Market, now_ns: int) -> Facts:
