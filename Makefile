@@ -62,7 +62,7 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing tradingd and its development tools into $(VENV)"
-	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@$(PIP) install --constraint constraints.txt --editable '.[dbn,dev]'
 	@touch $(VENV)/.base $@
 
 $(BIN)/python:

@@ -7,6 +7,7 @@ The commission is smaller than the 0.1 % that peers are timed with, because mone
 trip nothing would be left of it after 13,700.
 """
 
+import itertools
 import os
 import resource
 import subprocess
@@ -20,12 +21,15 @@ import polars as pl
 
 from benchmarks.harness import machine, median_s
 from tradingd.backtesting.engine import execute, signals_of, trade
+from tradingd.backtesting.event import execute_by_core
 from tradingd.backtesting.run import backtest
 from tradingd.backtesting.settings import BacktestSettings, settings_of
 from tradingd.feeds.bars.table import Bars
+from tradingd.strategies.loader import load_strategy
 
 BARS = 1_000_000
 REPEATS = 9
+EVENT_REPEATS = 3
 AGAIN = 100
 COLD = "import sys; sys.argv[0] = 'trade'; from tradingd_cli.trade import main; main()"
 INSTRUMENT = {"tick_size": 0.01, "lot_size": 0.000001, "fees": {"taker_rate": 0.00001}}
@@ -69,6 +73,15 @@ def parts(settings: BacktestSettings, bars: Bars) -> None:
     rate("both: signals, fees, equity, round trips", rows, median_s(lambda: execute(settings, bars, Path()), REPEATS))
 
 
+def by_core(settings: BacktestSettings, bars: Bars, folder: Path) -> None:
+    """The event engine, without a journal and with one."""
+    library = {settings.kind: load_strategy(settings.kind, folder)}
+    rate("the event engine", len(bars), median_s(lambda: execute_by_core(settings, bars, library), EVENT_REPEATS))
+    journals = (folder / f"journal{n}" for n in itertools.count())
+    kept_s = median_s(lambda: execute_by_core(settings, bars, library, next(journals)), EVENT_REPEATS)
+    rate("the event engine, which keeps a journal", len(bars), kept_s)
+
+
 def whole(frame: pl.DataFrame) -> None:
     """With what a notebook does: columns checked, figures, the frame of trades."""
 
@@ -86,17 +99,28 @@ def whole(frame: pl.DataFrame) -> None:
 
 
 def cold(frame: pl.DataFrame, folder: Path) -> None:
+    """In a process of its own; what it takes more of memory than one of a few bars is what the bars take."""
+    times, sizes = zip(*(_process(frame, folder) for _ in range(REPEATS)), strict=True)
+    _, least = _process(frame.head(1000), folder)
+    print(f"trade backtest, a process of its own, from a Parquet file: {np.median(times):.2f} s")
+    columns = frame.estimated_size()
+    print(
+        f"its memory over that of 1,000 bars: {(max(sizes) - least) / columns:.1f} x the bars' {columns / 1e6:.0f} MB"
+    )
+
+
+def _process(frame: pl.DataFrame, folder: Path) -> tuple[float, int]:
+    """Seconds and largest size in bytes."""
     path = folder / "bars.parquet"
     frame.write_parquet(path)
-    command = [sys.executable, "-c", COLD, "backtest", "-s", "sma_cross", "-d", path, "--balance", "1000000"]
+    command = [sys.executable, "-c", COLD, "backtest", "-s", "sma_cross", "-d", str(path), "--balance", "1000000"]
     for name, value in (("lot_size", "0.000001"), ("fees.taker_rate", "0.00001")):
         command += ["--set", f"instrument.{name}={value}"]
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        times.append(time.perf_counter() - start)
-    print(f"trade backtest, a process of its own, from a Parquet file: {np.median(times):.2f} s")
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    assert status == 0, f"exit status {status}"
+    return time.perf_counter() - start, used.ru_maxrss * 1024
 
 
 def peer(command: list[str], rows: int) -> None:
@@ -115,6 +139,7 @@ def main() -> None:
     peer(sys.argv[2:], rows)
     whole(frame)
     with tempfile.TemporaryDirectory() as folder:
+        by_core(settings, Bars.of(frame), Path(folder))
         cold(frame, Path(folder))
 
 

@@ -70,7 +70,8 @@ def backtest(
 
         write_report(result, report)
     engines = _compared(result) if compare_engines else {}
-    answer(result.to_dict() | engines, _lines(result) + _told(engines), as_json)
+    # a digest of all bars takes longer than the run: only where it is told
+    answer(result.to_dict() | engines if as_json else {}, _lines(result) + _told(engines), as_json)
     if any(engines.values()):
         raise typer.Exit(frame.NO)
     _end_with(result.why_no_trades())
@@ -91,7 +92,7 @@ def _of_config(
     portfolio = backtest_config(config, overrides or [], journal)
     if trades:
         portfolio.trades.write_parquet(trades)
-    answer(portfolio.to_dict(), _portfolio_lines(portfolio), as_json)
+    answer(portfolio.to_dict() if as_json else {}, _portfolio_lines(portfolio), as_json)
     _end_with(None if portfolio.trades.height else f"no trades: {portfolio.why_no_trades()}")
 
 

@@ -1,104 +1,39 @@
 """trade data: a catalogue of bars, trades and quotes, made of the files that quants have."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from . import frame
-from .data_text import check_lines, import_lines, ls_lines, report_objects
+from .data_import import import_data
+from .data_options import (
+    DEFAULT,
+    Folder,
+    Id,
+    OutlierMin,
+    OutlierTimes,
+    Replace,
+    SessionOption,
+    SplitShare,
+    Timeframe,
+)
+from .data_series import adjust, roll
+from .data_text import check_lines, ls_lines, report_objects
 from .options import AsJson
 from .output import answer, counted
-from .reading import opened
 
 if TYPE_CHECKING:
-    from tradingd.catalogue.importing import Imported
-    from tradingd.catalogue.plan import Asked
     from tradingd.catalogue.records import Record
     from tradingd.catalogue.store import Catalogue
 
-app = frame.group("Import market data into a catalogue of Parquet files, look for what is wrong with it, resample it.")
+app = frame.group(
+    "Import market data into a catalogue of Parquet files, look for what is wrong with it, resample, roll, adjust."
+)
 
-Timeframe = Literal["1s", "1m", "5m", "15m", "30m", "1h", "4h", "1d"]
 Source = Literal["1s", "1m", "5m", "15m", "30m", "1h", "4h", "trades", "quotes"]
-Folder = Annotated[Path, typer.Option("--catalogue", "-C", metavar="DIR", help="The catalogue's folder.")]
-Id = Annotated[str, typer.Argument(metavar="INSTRUMENT", help="VENUE:SYMBOL.", show_default=False)]
-SessionOption = Annotated[
-    str | None,
-    typer.Option(metavar="SESSION", help="When it trades, like mon-fri/09:30-16:00@America/New_York, or a part of it."),
-]
-Replace = Annotated[bool, typer.Option("--replace", help="Put the rows in the place of others that are there.")]
-OutlierTimes = Annotated[
-    float, typer.Option("--outlier", metavar="TIMES", min=1, help="Further off than so many usual steps.")
-]
-OutlierMin = Annotated[float, typer.Option("--outlier-min", metavar="SHARE", min=0, help="And further off than this.")]
-DEFAULT = Path("data")
 
 
-@app.command("import")
-def import_data(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Of one instrument.", show_default=False)],
-    instrument: Annotated[
-        str, typer.Option("--instrument", "-i", metavar="ID", help="VENUE:SYMBOL; of a panel VENUE:*.")
-    ],
-    format_name: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            "-f",
-            metavar="FORMAT",
-            help="csv, yahoo, tradestation, freqtrade, lean, tardis, truefx, binance, panel, journal.",
-        ),
-    ],
-    timeframe: Annotated[Timeframe | None, typer.Option("--timeframe", "-t", help="How long a bar is.")] = None,
-    stamp: Annotated[
-        Literal["open", "close"] | None, typer.Option(help="Which end of a bar the file's time is.")
-    ] = None,
-    timezone: Annotated[
-        str | None, typer.Option(metavar="ZONE", help="Of times without an offset, like America/New_York.")
-    ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(metavar="ROLE=NAME,...", help="Which column is what: ts=Date,open=Open; ts=time,price=px."),
-    ] = None,
-    ts_format: Annotated[
-        str | None, typer.Option(metavar="FORMAT", help="How times are written: iso, s, ms, us, ns or %m/%d/%Y.")
-    ] = None,
-    where: Annotated[
-        str | None, typer.Option(metavar="COLUMN=VALUE", help="Only such rows, of a file of many instruments.")
-    ] = None,
-    session: SessionOption = None,
-    kind: Annotated[
-        Literal["trades", "quotes"] | None, typer.Option(help="What to take of a journal, where it is not bars.")
-    ] = None,
-    replace: Replace = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Import nothing where a row is rejected.")] = False,
-    catalogue: Folder = DEFAULT,
-    as_json: AsJson = False,
-) -> None:
-    """Import files into the catalogue, with a record of where every row came from.
-
-    Every row read becomes a row or a rejection that is counted; rows stay in the order of the file.
-
-    Example: trade data import GOOG.csv -i US:GOOG -f yahoo --timezone America/New_York
-
-    Example: trade data import eurusd.csv.gz -i FX:EURUSD -f csv -t 1h --stamp open --timezone UTC --columns ts=Date
-    """
-    from tradingd.catalogue.plan import Asked
-    from tradingd.catalogue.store import Catalogue
-
-    chosen = _pair(where, "--where symbol=SPY") if where else None
-    asked = Asked(format_name, timeframe, stamp, timezone, ts_format, _mapping(columns), chosen, session)
-    into = Catalogue(catalogue)
-    if format_name == "journal":
-        if strict or asked != Asked("journal", timeframe):
-            raise frame.UsageError("a journal says all by itself; give it --timeframe or --kind, and nothing more")
-        done = [_of_journal(into, files, instrument, kind, timeframe, replace)]
-    else:
-        if kind is not None:
-            raise frame.UsageError("--kind is for journals; what other files hold their columns say")
-        done = _of_files(into, files, instrument, asked, replace, strict)
-    answer({"imported": [_object(each) for each in done]}, import_lines(done), as_json)
+app.command("import")(import_data)
 
 
 @app.command()
@@ -125,7 +60,7 @@ def check(
     gap_bars: Annotated[int, typer.Option(metavar="N", min=1, help="A gap is so many missing bars.")] = 1,
     outlier: OutlierTimes = 20.0,
     outlier_min: OutlierMin = 0.02,
-    split: Annotated[float, typer.Option(metavar="SHARE", min=0, help="How near to a ratio of whole numbers.")] = 0.04,
+    split: SplitShare = 0.04,
     stale_bars: Annotated[int, typer.Option(metavar="N", min=2, help="So many bars of the same prices.")] = 10,
     hours_share: Annotated[
         float, typer.Option(metavar="SHARE", min=0, help="Of days at another hour, or bars outside of the session.")
@@ -226,32 +161,8 @@ def clean(
     answer({"record": done.record, "steps": done.steps, "kept": done.kept and str(done.kept)}, lines, as_json)
 
 
-def _of_files(
-    into: "Catalogue", files: list[Path], instrument: str, asked: "Asked", replace: bool, strict: bool
-) -> "list[Imported]":
-    from tradingd.catalogue.importing import import_files
-    from tradingd.catalogue.panel import PANEL, import_panel
-
-    if asked.format == PANEL:
-        return import_panel(into, _only(files), instrument, asked, replace=replace, strict=strict)
-    return [import_files(into, files, instrument, asked, replace=replace, strict=strict)]
-
-
-def _of_journal(
-    into: "Catalogue", files: list[Path], instrument: str, kind: str | None, timeframe: str | None, replace: bool
-) -> "Imported":
-    from tradingd.catalogue.from_journal import import_journal
-    from tradingd.catalogue.shapes import Kind
-
-    folder = _only(files)
-    with opened(folder) as reader:
-        return import_journal(into, reader, folder, instrument, Kind(kind or Kind.BARS), timeframe, replace=replace)
-
-
-def _only(files: list[Path]) -> Path:
-    if len(files) > 1:
-        raise frame.UsageError("one at a time, where it is a panel or a journal")
-    return files[0]
+app.command()(roll)
+app.command()(adjust)
 
 
 def _records(of: "Catalogue", instruments: list[str], name: str | None) -> "list[Record]":
@@ -265,25 +176,3 @@ def _records(of: "Catalogue", instruments: list[str], name: str | None) -> "list
     if not found:
         raise frame.UsageError(f"there is nothing to check in {of.folder}; `trade data ls` shows what there is")
     return found
-
-
-def _mapping(text: str | None) -> dict[str, str]:
-    return dict(_pair(part, "--columns ts=Date,close=Close") for part in text.split(",")) if text else {}
-
-
-def _pair(text: str, example: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise frame.UsageError(f"{text!r} is no NAME=VALUE; write it like {example}")
-    return name.strip(), value
-
-
-def _object(done: "Imported") -> dict[str, object]:
-    return {
-        "record": done.record,
-        "file": str(done.path),
-        "changed": done.changed,
-        "read": done.read,
-        "others": done.others,
-        "rejected": done.rejections.reasons,
-    }

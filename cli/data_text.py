@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from .output import Mood, counted, styled, table
 
 if TYPE_CHECKING:
+    from tradingd.catalogue.adjust import Applied, Split
+    from tradingd.catalogue.adjusting import Adjusted
     from tradingd.catalogue.check import Report
     from tradingd.catalogue.importing import Imported
     from tradingd.catalogue.records import Record
+    from tradingd.catalogue.rolling import Done, Rolled
 
 SOURCES_SHOWN = 2
 
@@ -26,7 +29,9 @@ def _import_lines(done: "Imported") -> list[str]:
         what = f"nothing changed; {done.path} holds these rows already"
     lines = [f"{record.instrument} {record.name}: {what}"]
     if done.others:
-        lines.append(f"  {counted(done.others, 'row')} of {done.read:,} left out: another instrument's, or blank")
+        lines.append(
+            f"  {counted(done.others, 'row')} of {done.read:,} left out: of another instrument or kind, or blank"
+        )
     if done.rejections.count:
         lines.append(styled(f"  {counted(done.rejections.count, 'row')} of {done.read:,} rejected:", Mood.DOUBTFUL))
         lines += [f"  {number:,} x {reason}" for reason, number in sorted(done.rejections.reasons.items())]
@@ -85,6 +90,50 @@ def report_objects(reports: "Sequence[Report]", limit: int | None) -> list[dict[
     return [report.to_object(limit) for report in reports]
 
 
+def roll_lines(done: "Done") -> list[str]:
+    record = done.written.record
+    state = "" if done.written.changed else ", as before"
+    head = f"{record.instrument} {record.name}: {counted(record.rows, 'bar')}, {_span(record)}{state}"
+    return [head, *(line for each in done.rolls for line in _rolled_lines(each))]
+
+
+def _rolled_lines(rolled: "Rolled") -> list[str]:
+    from tradingd.catalogue.findings import number, time_text
+
+    line = f"  {time_text(rolled.at_ns)}  {rolled.old} to {rolled.new}"
+    if rolled.pair_ts_ns is not None:
+        closes = (
+            f"closes of {number(rolled.old_close)} and {number(rolled.new_close)} at {time_text(rolled.pair_ts_ns)}"
+        )
+        ratio = f", ratio {rolled.ratio:.6g}" if rolled.ratio is not None else ""
+        line += f": {closes}, difference {number(rolled.difference)}{ratio}"
+    if not rolled.sessions_missed:
+        return [line]
+    ends = f"after {time_text(rolled.old_last_ns)}, when {rolled.old} ends"
+    return [line, styled(f"    {counted(rolled.sessions_missed, 'session')} without a bar {ends}", Mood.DOUBTFUL)]
+
+
+def adjust_lines(done: "Adjusted") -> list[str]:
+    record = done.record
+    changed = max(each.rows for each in done.applied)
+    head = f"{record.instrument} {record.name}: {changed:,} of {counted(record.rows, 'bar')} adjusted"
+    return [head, *table(_applied_row(each) for each in done.applied), f"the file from before is {done.kept}"]
+
+
+def found_lines(found: "Sequence[Split]") -> list[str]:
+    if not found:
+        return ["no split is found; nothing changed"]
+    return [*(f"--split {each.day}={each.ratio}" for each in found), "nothing changed; --yes takes all of them"]
+
+
+def _applied_row(applied: "Applied") -> tuple[str, ...]:
+    from tradingd.catalogue.findings import number
+
+    what = f"split of {applied.split}" if applied.split else f"dividend of {number(applied.dividend)}"
+    prices = f"{number(applied.previous_close)} then {number(applied.first_price)}"
+    return f"  {applied.day}", what, prices, f"factor {applied.factor:.6g}"
+
+
 def _span(record: "Record") -> str:
     return f"{_date(record.first_ts_ns)} to {_date(record.last_ts_ns)}"
 
@@ -97,7 +146,7 @@ def _date(ts_ns: int) -> str:
 
 
 def _sources(record: "Record") -> str:
-    names = [source.file for source in record.sources]
+    names = list(dict.fromkeys(source.file for source in record.sources))
     more = f" and {len(names) - SOURCES_SHOWN} more" if len(names) > SOURCES_SHOWN else ""
     steps = "".join(f", {name}" for name in dict.fromkeys(step.name for step in record.steps))
     return ", ".join(names[:SOURCES_SHOWN]) + more + steps

@@ -131,8 +131,15 @@ def test_what_is_wrong_is_said(crossed: Result) -> None:
     with pytest.raises(ConfigError, match=r"instrument.tick: unknown key, did you mean \"tick_size\"\?"):
         backtest("sma_cross", waves(), instrument={"tick": 1})
     with pytest.raises(ConfigError, match=r"account.currency: is USD; the instrument's is EUR"):
-        backtest("sma_cross", waves(), sets=['instrument.currency="EUR"'])
+        backtest("sma_cross", waves(), sets=['instrument.currency="EUR"', 'account.currency="USD"'])
     with pytest.raises(ConfigError, match=r"account\.balance: has to be above 0"):
         backtest("sma_cross", waves(), balance="0")
     with pytest.raises(StrategyError, match="has no parameter 'fasst'"):
         backtest("sma_cross", waves(), {"fasst": 1})
+
+
+def test_a_currency_that_is_set_is_that_of_the_instrument_too() -> None:
+    for given in ("account.currency", "instrument.currency"):
+        result = backtest("sma_cross", waves(), {"fast": 3, "slow": 8}, sets=[f'{given}="EUR"'])
+        assert (result.account.currency, result.instrument.currency) == ("EUR", "EUR")
+        assert backtest("sma_cross", waves(), instrument=result.instrument).instrument.currency == "EUR"

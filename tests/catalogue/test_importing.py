@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -297,3 +298,12 @@ def test_what_was_exported_comes_back(
     frame.write_csv(tmp_path / "out.csv")
     bring(tmp_path / "out.csv", replace=True, **BARS | {"ts_format": "ns", "columns": {"ts": "ts_open_ns"}})
     assert catalogue.bars("US:X", "1m").equals(frame)
+
+
+def test_dbn_without_its_package_says_what_to_install(
+    bring: Bring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "databento_dbn", None)
+    (tmp_path / "a.dbn").write_bytes(b"DBN")
+    with pytest.raises(CatalogueError, match=r"a\.dbn needs a package to be read; pip install 'tradingd\[dbn\]'"):
+        bring(tmp_path / "a.dbn", format="dbn")

@@ -158,7 +158,11 @@ def test_a_panel_prints_a_line_an_instrument(place: Path, run: Run) -> None:
     ran = run("trade", "data", "import", *words, "--columns", "ts=Date")
     assert (ran.code, [line.split(":")[0:2] for line in ran.out.splitlines()]) == (
         0,
-        [["US", "A bars-1d"], ["US", "B bars-1d"], ["  1 row of 2 left out", " another instrument's, or blank"]],
+        [
+            ["US", "A bars-1d"],
+            ["US", "B bars-1d"],
+            ["  1 row of 2 left out", " of another instrument or kind, or blank"],
+        ],
     )
 
 
@@ -180,7 +184,11 @@ WRONG = [
         "error: 'when' is no NAME=VALUE; write it like --columns",
     ),
     (2, "data import bars.csv -i US:X -f csv --columns ts=when", "error: say how long a bar is: --timeframe 1m"),
-    (2, "data import bars.csv -i US:X -f csv --kind trades", "error: --kind is for journals"),
+    (
+        2,
+        "data import bars.csv -i US:X -f csv --kind trades",
+        "error: --kind is for journals and DBN files; what other files hold their columns say",
+    ),
     (2, "data import bars.csv -i US:X -f journal -t 1m --stamp open", "error: a journal says all by itself"),
     (3, "data import bars.csv -i US:X -f journal -t 1m", "error: bars.csv is not a journal"),
     (

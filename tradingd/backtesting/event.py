@@ -23,7 +23,7 @@ from tradingd.simulation.settings import SimulationSettings
 from tradingd.strategies.settings import StrategySettings
 
 SOURCE = "bars"
-BARS_AT_ONCE = 4096
+BARS_AT_ONCE = 16_384
 NAME = "backtest"
 
 

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from tradingd.backtesting.drawdowns import DAY_NS, Floats, Ints, drawdown_figures, drawdown_series, runs
 
 DAYS_PER_YEAR = 365.25
+YEARS_MIN = (
+    350 / DAYS_PER_YEAR
+)  # growth of less than a year is not annualised (GIPS 2020); a year of sessions ends early
 SATURDAY, SUNDAY = 5, 6
 # Equity is rounded, and so are returns, by some 1e-16: below this a return is 0, and constant growth has no volatility.
 NOISE = 1e-13
@@ -36,7 +39,7 @@ class Metrics(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     final_equity: float | None
 
     total_return: float | None
-    cagr: float | None  # compound annual growth rate
+    cagr: float | None  # compound annual growth rate; None of less than 350 days
     annual_volatility: float | None  # of daily returns
     sharpe: float | None  # annual; Sharpe 1994, over the risk-free return
     probabilistic_sharpe: float | None  # probability that the true Sharpe ratio is above 0; Bailey, Lopez de Prado 2012
@@ -242,7 +245,7 @@ def _returns(frame: pl.DataFrame, equity: Floats) -> Floats:
 
 def _growth(equity: Floats, initial: float, years: float) -> Figures:
     final = equity[-1] if equity.size else np.float64(np.nan)
-    lasting = final if (equity > 0).all() else np.nan
+    lasting = final if (equity > 0).all() and years >= YEARS_MIN else np.nan
     return {
         "final_equity": final,
         "total_return": (final - initial) / initial,

@@ -10,7 +10,8 @@ import polars as pl
 from tradingd.backtesting.engine import execute
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.result import Result
-from tradingd.backtesting.settings import BacktestSettings, settings_of
+from tradingd.backtesting.settings import BacktestSettings, plain, settings_of
+from tradingd.config.overrides import apply_overrides
 from tradingd.feeds.bars.table import Bars, read_bars
 from tradingd.strategies.loader import load_strategy
 
@@ -45,8 +46,9 @@ def backtest(
         raise BacktestError(f"data is a {type(data).__name__}; give a Polars DataFrame or a file")
     bars = Bars.of(data) if isinstance(data, pl.DataFrame) else read_bars(Path(data))
     name = "DATA:frame" if isinstance(data, pl.DataFrame) else _instrument_id(Path(data))
-    raw = {**settings, "kind": strategy, "strategy": dict(params or {})}
-    return run(settings_of(_with_defaults(raw, bars, name, balance), sets), bars, base, engine, journal)
+    raw = plain({"instrument": {}, "account": {}, **settings, "kind": strategy, "strategy": dict(params or {})})
+    apply_overrides(raw, sets)  # before the defaults, some of which follow from what is given
+    return run(settings_of(_with_defaults(raw, bars, name, balance)), bars, base, engine, journal)
 
 
 def run(
@@ -74,9 +76,10 @@ def _instrument_id(path: Path) -> str:
 
 
 def _with_defaults(raw: dict[str, Any], bars: Bars, name: str, balance: str) -> dict[str, Any]:
-    given = dict(raw.get("instrument") or {})
-    account = {"currency": given.get("currency", "USD"), "balance": balance} | dict(raw.get("account") or {})
-    instrument = {"id": name, "asset_class": "equity", "lot_size": 1, "currency": account["currency"]} | given
+    given, account = raw["instrument"], raw["account"]
+    currency = account.get("currency", given.get("currency", "USD"))
+    account = {"currency": currency, "balance": balance} | account
+    instrument = {"id": name, "asset_class": "equity", "lot_size": 1, "currency": currency} | given
     if "tick_size" not in instrument:
         instrument["tick_size"] = bars.tick_size()
     return raw | {"instrument": instrument, "account": account}

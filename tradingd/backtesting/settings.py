@@ -63,7 +63,7 @@ def settings_of(raw: Mapping[str, Any], overrides: Sequence[str] = ()) -> Backte
 
 def checked(raw: Mapping[str, Any], overrides: Sequence[str], kind: type[S]) -> S:
     """Settings with an instrument and an account that go together. Raises ConfigError."""
-    table = msgspec.to_builtins(raw, enc_hook=_plain)
+    table = plain(raw)
     apply_overrides(table, overrides)
     if problems := check(table, kind):
         raise ConfigError(problems)
@@ -72,8 +72,13 @@ def checked(raw: Mapping[str, Any], overrides: Sequence[str], kind: type[S]) -> 
     return settings
 
 
+def plain(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables and plain values of what notebooks are full of: NumPy's numbers, paths, settings that are made already."""
+    table: dict[str, Any] = msgspec.to_builtins(raw, enc_hook=_plain)
+    return table
+
+
 def _plain(value: Any) -> Any:
-    """What notebooks are full of."""
     return value.item() if isinstance(value, np.generic) else str(value)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -107,21 +108,44 @@ def _outlier_rule(frame: pl.DataFrame, limits: Limits) -> Iterator[Found]:
     yield from where("outlier", np.logical_or.reduce(list(masks.values())), say)
 
 
-def _splits(frame: pl.DataFrame, limits: Limits) -> Iterator[Found]:
-    """A first price that is a simple ratio away from the close before, and a close that stays there."""
+class Jump(NamedTuple):
+    """From the close before a bar to its first price, and the ratio of a split that is near to that; 0 for none."""
+
+    before: F64
+    first: F64
+    ratio: F64
+
+    @property
+    def sizes(self) -> F64:
+        """1 where it is none that could be told."""
+        known = (self.before > 0) & (self.first > 0)
+        return np.divide(self.before, self.first, out=np.ones(len(known)), where=known)
+
+
+def jumps(frame: pl.DataFrame, limits: Limits) -> Jump:
+    """A split is a first price that is a simple ratio away from the close before, and a close that stays there."""
     first = frame["open"].fill_null(frame["close"]).to_numpy()
     close = frame["close"].to_numpy()
-    before = np.append(np.nan, close[:-1])
+    jump = Jump(np.append(np.nan, close[:-1]), first, np.zeros(len(close)))
     with np.errstate(invalid="ignore", divide="ignore"):
-        jump = np.where((before > 0) & (first > 0), before / first, 1.0)
         stays = np.abs(close / first - 1) < 0.2
-    ratio = _nearest_split(jump, limits)
+    return jump._replace(ratio=np.where(stays, _nearest_split(jump.sizes, limits), 0))
+
+
+def split_of(ratio: float) -> Fraction:
+    """New shares for an old one, as a fraction of small whole numbers."""
+    return Fraction(ratio).limit_denominator(100)
+
+
+def _splits(frame: pl.DataFrame, limits: Limits) -> Iterator[Found]:
+    jump = jumps(frame, limits)
+    sizes = jump.sizes
     yield from where(
         "split",
-        stays & (ratio != 0),
+        jump.ratio != 0,
         lambda row: (
-            f"{number(before[row])} then {number(first[row])}: {jump[row]:.4g} to 1, "
-            f"like a split of {Fraction(ratio[row]).limit_denominator(100)}"
+            f"{number(jump.before[row])} then {number(jump.first[row])}: {sizes[row]:.4g} to 1, "
+            f"like a split of {split_of(jump.ratio[row])}"
         ),
     )
 

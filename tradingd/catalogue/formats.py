@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tradingd.catalogue.dbn import OHLCV
 from tradingd.catalogue.errors import CatalogueError
 from tradingd.catalogue.shapes import DAY, PRICES, Kind
 from tradingd.catalogue.stamps import ISO
 
 OPEN, CLOSE = "open", "close"
+DBN = "dbn"
 BAR_ROLES = ("ts", *PRICES, "volume")
 TRADE_ROLES = ("ts", "ts_received", "price", "size", "side", "buyer_maker", "venue_id", "ineligible")
 QUOTE_ROLES = ("ts", "ts_received", "bid", "bid_size", "ask", "ask_size", "venue_id", "ineligible")
@@ -21,6 +23,7 @@ class Layout:
     columns    by role; what the format does not fix the command line has to say
     optional   roles whose columns may be missing
     stamp      which end of a bar the time is
+    rows       (column, value) of the rows that are of this kind, where a file has others too
     """
 
     kind: Kind
@@ -30,12 +33,15 @@ class Layout:
     timezone: str | None = None
     stamp: str | None = None
     timeframe: str | None = None
+    rows: tuple[str, str] | None = None
 
 
 def _named(*roles: str) -> dict[str, str]:
     return {role: role.capitalize() for role in roles}
 
 
+_DBN_TIMES = {"ts": "ts_event", "ts_received": "ts_recv"}
+_DBN_TOP = {"bid": "bid_px_00", "bid_size": "bid_sz_00", "ask": "ask_px_00", "ask_size": "ask_sz_00"}
 _LEAN_MS = {"ts": "ts_ms", "ineligible": "suspicious"}
 _TARDIS = {"ts": "timestamp", "ts_received": "local_timestamp"}
 
@@ -108,6 +114,28 @@ FORMATS: dict[str, tuple[Layout, ...]] = {
             {"ts": "timestamp", "bid": "bid", "bid_size": "bid_size", "ask": "ask", "ask_size": "ask_size"},
             ts_format="ms",
             timezone="UTC",
+        ),
+    ),
+    DBN: (
+        *(
+            Layout(
+                Kind.BARS,
+                {"ts": "ts_event", **{role: role for role in (*PRICES, "volume")}, "_schema": schema},
+                ts_format="ns",
+                timezone="UTC",
+                stamp=OPEN,
+                timeframe=timeframe,
+            )
+            for schema, timeframe in OHLCV.items()
+        ),
+        Layout(Kind.QUOTES, {**_DBN_TIMES, **_DBN_TOP}, ts_format="ns"),
+        Layout(Kind.QUOTES, {"ts": "ts_recv", **_DBN_TOP}, ts_format="ns"),
+        # of the orders that a trade filled (action F) the file has a row each, beside the one of the trade
+        Layout(
+            Kind.TRADES,
+            {**_DBN_TIMES, "price": "price", "size": "size", "side": "side"},
+            ts_format="ns",
+            rows=("action", "T"),
         ),
     ),
 }

@@ -85,7 +85,11 @@ def refuse_where(tally: Tally, frame: pl.DataFrame, files: str, *, strict: bool)
     count = sum(tally.reasons.values())
     first = f"; the first: {tally.first[0]}" if tally.first else ""
     if frame.is_empty():
-        why = f"all {count:,} were rejected{first}" if count else "no row is this instrument's, or there are none"
+        why = (
+            f"all {count:,} were rejected{first}"
+            if count
+            else "no row is this instrument's, or of this kind, or there are none"
+        )
         raise DataRefusedError(f"nothing to import from {files}: {why}{_hint(tally)}")
     if strict and count:
         raise DataRefusedError(f"{count:,} rows of {files} were rejected, and --strict allows none{first}")
@@ -102,7 +106,7 @@ def _hint(tally: Tally) -> str:
 
 
 def _read(path: Path, asked: Asked, tally: Tally) -> tuple[Plan, pl.DataFrame, Source]:
-    table = open_file(path)
+    table = open_file(path, asked.format)
     plan = plan_of(asked, path, table.columns)
     frames, rejected, others = [SCHEMAS[plan.kind].to_frame()], 0, 0
     try:
@@ -128,7 +132,7 @@ def _source(path: Path, plan: Plan, rows: int, rejected: int, others: int) -> So
         ts_format=plan.ts_format,
         timezone=plan.timezone,
         stamp=plan.stamp,
-        where="=".join(plan.where) if plan.where else None,
+        where=", ".join("=".join(each) for each in plan.where) or None,
         rows=rows,
         rejected=rejected,
         others=others,
@@ -136,9 +140,7 @@ def _source(path: Path, plan: Plan, rows: int, rejected: int, others: int) -> So
 
 
 def _check_alike(plans: Sequence[Plan], files: Sequence[Path]) -> None:
-    for plan, path in zip(plans, files, strict=True):
-        if plan.kind is not plans[0].kind:
-            raise CatalogueError(
-                f"{path} holds {plan.kind}, {files[0]} {data_name(plans[0].kind, plans[0].timeframe)}; "
-                "import them one after the other"
-            )
+    names = [data_name(plan.kind, plan.timeframe) for plan in plans]
+    for name, path in zip(names, files, strict=True):
+        if name != names[0]:
+            raise CatalogueError(f"{path} holds {name}, {files[0]} {names[0]}; import them one after the other")

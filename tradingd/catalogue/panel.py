@@ -22,7 +22,7 @@ def import_panel(
     """
     if instruments.count(EACH) != 1:
         raise CatalogueError("a panel has many instruments; name them by their columns: --instrument 'US:*'")
-    there = open_file(file).columns
+    there = open_file(file, asked.format).columns
     at = column_of(there, asked.columns.get("ts", "")) if asked.columns else None
     if at is None or set(asked.columns) != {"ts"}:
         raise CatalogueError(f"say which column of {file} is the time, and nothing else: --columns ts={there[0]}")

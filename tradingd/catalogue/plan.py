@@ -1,7 +1,7 @@
 """How files are to be read: the format, what the command line adds to it, and the columns that a file has."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tradingd.catalogue.errors import CatalogueError
@@ -20,6 +20,7 @@ class Asked:
     columns   column of the file by role (ts, open, price, bid ...)
     where     (column, value) of the rows that are wanted
     blanks    rows without a close are none, as before a listing
+    kind      what to take of a file that holds both trades and quotes
     """
 
     format: str
@@ -31,6 +32,7 @@ class Asked:
     where: tuple[str, str] | None = None
     session: str | None = None
     blanks: bool = False
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Plan:
     """What one file's rows become, and how.
 
     columns   column of this file by role; a role that starts with _ only tells layouts apart
+    where     (column, value) pairs that a row has to have to be one
     session   of daily bars always: what a date means
     """
 
@@ -48,14 +51,14 @@ class Plan:
     timezone: str | None
     stamp: str | None
     timeframe: str | None
-    where: tuple[str, str] | None
+    where: tuple[tuple[str, str], ...]
     session: Session | None
     blanks: bool
 
     @property
     def used(self) -> list[str]:
         """Each column once."""
-        wanted = [*self.columns.values(), *([self.where[0]] if self.where else [])]
+        wanted = [*self.columns.values(), *(column for column, _ in self.where)]
         return list(dict.fromkeys(wanted))
 
     @property
@@ -80,8 +83,8 @@ def plan_of(asked: Asked, path: Path, there: Sequence[str]) -> Plan:
         timezone=timezone,
         stamp=_stamp(asked, layout) if is_bars else None,
         timeframe=timeframe,
-        where=_where(asked, path, there),
-        session=_session(asked, timezone, timeframe),
+        where=(*_where(asked, path, there), *([layout.rows] if layout.rows else [])),
+        session=_session(asked, layout, timezone, timeframe),
         blanks=asked.blanks,
     )
 
@@ -92,6 +95,8 @@ def _layout(asked: Asked, path: Path, there: Sequence[str]) -> Layout:
     if asked.format == "csv" and {*PRICES, "price", "bid", "ask"} & set(asked.columns):
         return Layout(kind_of_roles(asked.columns), asked.columns)
     fitting = [each for each in known if len(known) == 1 or not _missing(each, there)]
+    if fitting and asked.kind is not None:
+        fitting = _of_kind(asked.kind, fitting, path)
     if not fitting:
         wanted = " or ".join(", ".join(_required(each).values()) for each in known)
         raise CatalogueError(f"{path} is not of the format {asked.format}: it has {_listed(there)}, and not {wanted}")
@@ -99,10 +104,14 @@ def _layout(asked: Asked, path: Path, there: Sequence[str]) -> Layout:
     for role in asked.columns:
         if role not in (*layout.columns, "ts"):
             raise CatalogueError(f"--columns: {layout.kind} have no {role!r}; they have {', '.join(layout.columns)}")
-    chosen = {**layout.columns, **asked.columns}
-    return Layout(
-        layout.kind, chosen, layout.optional, layout.ts_format, layout.timezone, layout.stamp, layout.timeframe
-    )
+    return replace(layout, columns={**layout.columns, **asked.columns})
+
+
+def _of_kind(kind: Kind, fitting: list[Layout], path: Path) -> list[Layout]:
+    found = [each for each in fitting if each.kind is kind]
+    if not found:
+        raise CatalogueError(f"{path} holds no {kind}, but {fitting[0].kind}; leave --kind out")
+    return found
 
 
 def _required(layout: Layout) -> dict[str, str]:
@@ -136,6 +145,8 @@ def _timeframe(asked: Asked, layout: Layout) -> str:
     timeframe = asked.timeframe or layout.timeframe
     if timeframe is None:
         raise CatalogueError("say how long a bar is: --timeframe 1m")
+    if layout.timeframe not in (None, timeframe):
+        raise CatalogueError(f"these are bars of {layout.timeframe}; leave --timeframe out")
     timeframe_ns(timeframe)
     return timeframe
 
@@ -149,20 +160,26 @@ def _stamp(asked: Asked, layout: Layout) -> str:
     return stamp
 
 
-def _where(asked: Asked, path: Path, there: Sequence[str]) -> tuple[str, str] | None:
+def _where(asked: Asked, path: Path, there: Sequence[str]) -> tuple[tuple[str, str], ...]:
     if asked.where is None:
-        return None
+        return ()
     column = column_of(there, asked.where[0])
     if column is None:
         raise CatalogueError(f"{path} has no column {asked.where[0]!r} for --where; it has {_listed(there)}")
-    return column, asked.where[1]
+    return ((column, asked.where[1]),)
 
 
-def _session(asked: Asked, timezone: str | None, timeframe: str | None) -> Session | None:
+def _session(asked: Asked, layout: Layout, timezone: str | None, timeframe: str | None) -> Session | None:
     """A day needs borders: those of the calendar, in a zone that has to be said."""
     calendar = parse_session(f"@{timezone}") if timezone else None
-    if asked.session:
-        return parse_session(asked.session, timezone)
-    if timeframe == DAY and calendar is None:
+    session = parse_session(asked.session, timezone) if asked.session else calendar
+    if timeframe != DAY:
+        return session if asked.session else None
+    if session is None:
         raise CatalogueError("say whose days these are: --timezone America/New_York, or --session")
-    return calendar if timeframe == DAY else None
+    if layout.timezone and (session.timezone, session.open, session.close) != (layout.timezone, "00:00", "00:00"):
+        raise CatalogueError(
+            f"days of the format {asked.format} are those of {layout.timezone}, from midnight to midnight; "
+            "of --session say the weekdays alone, like mon-fri, and leave --timezone out"
+        )
+    return session

@@ -61,8 +61,7 @@ def _part(piece: Piece, frame: pl.DataFrame, faults: dict[int, str], mine: npt.N
 def _mine(piece: Piece, plan: Plan) -> npt.NDArray[np.bool_]:
     """Rows of this instrument; those that are no rows at all may be anybody's."""
     mine = np.ones(len(piece.frame), np.bool_)
-    if plan.where is not None:
-        column, value = plan.where
+    for column, value in plan.where:
         mine &= (piece.frame[column].cast(pl.String) == value).fill_null(value=False).to_numpy()
     if plan.blanks:
         mine &= (piece.frame[plan.columns["close"]].cast(pl.String) != "").fill_null(value=False).to_numpy()

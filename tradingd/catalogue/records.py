@@ -18,9 +18,10 @@ class Source(Struct, frozen=True, kw_only=True):
     columns    what is taken from which column of the file
     timezone   of times without an offset; None where there were none
     stamp      which end of a bar the file stamps; None for ticks
-    where      COLUMN=VALUE of the rows that are this instrument's; of a journal its id and how far it was read
+    where      COLUMN=VALUE of the rows that are this instrument's and of this kind; of a journal its id and how far
+               it was read
     rejected   rows that could not be read
-    others     rows of other instruments, or blank ones of a panel
+    others     rows of other instruments or kinds, or blank ones of a panel
     """
 
     file: str

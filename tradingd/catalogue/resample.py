@@ -35,7 +35,7 @@ def resample(
     Raises CatalogueError.
     """
     _check_lengths(source, target)
-    _check_order(frame, kind)
+    check_order(frame, kind)
     if target == DAY and session is None:
         raise CatalogueError(
             "a day needs a session: --session mon-fri/09:30-16:00@America/New_York, or @UTC for UTC days"
@@ -59,7 +59,7 @@ def _check_lengths(source: str | None, target: str) -> None:
         )
 
 
-def _check_order(frame: pl.DataFrame, kind: Kind) -> None:
+def check_order(frame: pl.DataFrame, kind: Kind) -> None:
     """Bars one after the other; ticks of one time may follow each other."""
     step = frame[time_column(kind)].diff()
     wrong = step <= 0 if kind is Kind.BARS else step < 0

@@ -7,7 +7,10 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from tradingd.catalogue import dbn, zstd_frames
+from tradingd.catalogue.dbn import DbnTable
 from tradingd.catalogue.errors import CatalogueError
+from tradingd.catalogue.formats import DBN
 from tradingd.feeds.contract import FeedConfigError
 from tradingd.feeds.files.tables import Piece, Table, open_table
 from tradingd.feeds.reading import open_bytes
@@ -16,11 +19,18 @@ FEATHER = b"ARROW1"
 _WHO = "import"  # feeds put their name before what they say
 
 
-def open_file(path: Path) -> Table:
-    """Raises CatalogueError where it is no file, nothing is in it, or it is of no known kind."""
+def open_file(path: Path, format_name: str) -> Table:
+    """By content; DBN only where the format says so, since it needs a package.
+
+    Raises CatalogueError where it is no file, nothing is in it, or it is of no known kind.
+    """
     start = _start_of(path)
     if not start:
         raise CatalogueError(f"{path} is empty")
+    if format_name == DBN:
+        return DbnTable(path)
+    if start.startswith((dbn.MAGIC, zstd_frames.MAGIC)):
+        raise CatalogueError(f"{path} begins like a DBN file; import it with --format {DBN}")
     try:
         if start.startswith(FEATHER):
             return FrameTable(pl.read_ipc(path))
