@@ -31,7 +31,15 @@ BARS = 1_000_000
 REPEATS = 9
 EVENT_REPEATS = 3
 AGAIN = 100
-COLD = "import sys; sys.argv[0] = 'trade'; from tradingd_cli.trade import main; main()"
+# at its end it says its largest size; that of getrusage would be at least its parent's
+COLD = """
+import atexit, sys
+sizes = lambda: [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
+atexit.register(lambda: sys.stderr.write(sizes()[0]))
+sys.argv[0] = "trade"
+from tradingd_cli.trade import main
+main()
+"""
 INSTRUMENT = {"tick_size": 0.01, "lot_size": 0.000001, "fees": {"taker_rate": 0.00001}}
 SETTINGS = {
     "kind": "sma_cross",
@@ -103,10 +111,8 @@ def cold(frame: pl.DataFrame, folder: Path) -> None:
     times, sizes = zip(*(_process(frame, folder) for _ in range(REPEATS)), strict=True)
     _, least = _process(frame.head(1000), folder)
     print(f"trade backtest, a process of its own, from a Parquet file: {np.median(times):.2f} s")
-    columns = frame.estimated_size()
-    print(
-        f"its memory over that of 1,000 bars: {(max(sizes) - least) / columns:.1f} x the bars' {columns / 1e6:.0f} MB"
-    )
+    size = frame.estimated_size()
+    print(f"its memory over that of 1,000 bars: {(max(sizes) - least) / size:.1f} x the bars' {size / 1e6:.0f} MB")
 
 
 def _process(frame: pl.DataFrame, folder: Path) -> tuple[float, int]:
@@ -117,10 +123,8 @@ def _process(frame: pl.DataFrame, folder: Path) -> tuple[float, int]:
     for name, value in (("lot_size", "0.000001"), ("fees.taker_rate", "0.00001")):
         command += ["--set", f"instrument.{name}={value}"]
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    assert status == 0, f"exit status {status}"
-    return time.perf_counter() - start, used.ru_maxrss * 1024
+    done = subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return time.perf_counter() - start, int(done.stderr.split()[1]) * 1024
 
 
 def peer(command: list[str], rows: int) -> None:

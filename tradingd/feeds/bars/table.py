@@ -1,6 +1,7 @@
 """Bars of one instrument as columns, checked once: what backtests run on and what the feed of bars plays."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -39,15 +40,19 @@ class Bars:
     @classmethod
     def of(cls, frame: pl.DataFrame, where: str = "the frame") -> Self:
         """Raises BarsError: no rows, a column that is missing, times that do not rise, prices that can not be."""
-        if missing := [name for name in (*TIMES, *PRICES) if name not in frame.columns]:
-            raise BarsError(f"{where} has no column {', '.join(missing)}; it has {', '.join(frame.columns)}")
-        if frame.is_empty():
+        return cls._of(frame.columns, frame.__getitem__, where)
+
+    @classmethod
+    def _of(cls, names: Sequence[str], series: Callable[[str], pl.Series], where: str) -> Self:
+        if missing := [name for name in (*TIMES, *PRICES) if name not in names]:
+            raise BarsError(f"{where} has no column {', '.join(missing)}; it has {', '.join(names)}")
+        times = [_numbers(series(name), pl.Int64, where) for name in TIMES]
+        if not len(times[0]):
             raise BarsError(f"{where} has no bars")
-        if "volume" not in frame.columns:
-            frame = frame.with_columns(volume=pl.lit(0.0))
-        frame = frame.with_columns(pl.col("volume").cast(pl.Float64, strict=False).fill_nan(None).fill_null(0.0))
-        kinds = dict.fromkeys(TIMES, pl.Int64) | dict.fromkeys((*PRICES, "volume"), pl.Float64)
-        bars = cls(*[_column(frame, name, kind, where).to_numpy() for name, kind in kinds.items()])
+        prices = [_numbers(series(name), pl.Float64, where) for name in PRICES]
+        volume = _volume(series("volume")) if "volume" in names else np.zeros(len(times[0]))
+        columns = [*times, *prices, volume]
+        bars = cls(*columns)
         bars._check(where)
         return bars
 
@@ -106,11 +111,11 @@ class Bars:
 
     def tick_size(self) -> float:
         """The coarsest power of ten that all prices are multiples of; one of eight digits where there is none."""
-        prices = np.concatenate([getattr(self, name) for name in PRICES])
-        smallest = np.abs(prices[prices != 0.0]).min(initial=1.0)
+        columns = [getattr(self, name) for name in PRICES]  # one at a time: together they are large
+        smallest = min(np.abs(prices[prices != 0.0]).min(initial=1.0) for prices in columns)
         most = DECIMALS_MAX - int(np.floor(np.log10(smallest)))
         for decimals in range(most):
-            if np.array_equal(np.round(prices, decimals), prices):
+            if all(np.array_equal(np.round(prices, decimals), prices) for prices in columns):
                 return float(f"1e-{decimals}")
         return float(f"1e-{most}")
 
@@ -119,18 +124,31 @@ def read_bars(path: Path) -> Bars:
     """Parquet or CSV with the columns of a catalogue. Raises BarsError, OSError."""
     if not path.is_file():
         raise BarsError(f"{path} is no file; give bars as Parquet or CSV: `trade data import` makes such files")
-    read = pl.read_csv if path.suffix == ".csv" else pl.read_parquet
     try:
-        frame = read(path)
+        return _read_csv(path) if path.suffix == ".csv" else _read_parquet(path)
     except pl.exceptions.PolarsError as error:
         raise BarsError(
             f"{path} can not be read as {path.suffix[1:] or 'Parquet'}: {str(error).splitlines()[0]}"
         ) from error
-    return Bars.of(frame, str(path))
 
 
-def _column(frame: pl.DataFrame, name: str, kind: Any, where: str) -> pl.Series:
-    column = frame[name]
+def _read_csv(path: Path) -> Bars:
+    return Bars.of(pl.read_csv(path), str(path))
+
+
+def _read_parquet(path: Path) -> Bars:
+    """A column at a time, so that only one of them is there twice."""
+    names = list(pl.read_parquet_schema(path))
+    return Bars._of(names, lambda name: pl.read_parquet(path, columns=[name]).to_series(), str(path))
+
+
+def _volume(column: pl.Series) -> F64:
+    """0 where none is known."""
+    return column.cast(pl.Float64, strict=False).fill_nan(None).fill_null(0.0).to_numpy()
+
+
+def _numbers(column: pl.Series, kind: Any, where: str) -> Any:
+    name = column.name
     if column.dtype == pl.Datetime and name in TIMES:
         column = column.dt.epoch("ns")
     if not column.dtype.is_numeric():
@@ -141,7 +159,7 @@ def _column(frame: pl.DataFrame, name: str, kind: Any, where: str) -> pl.Series:
     if column.dtype == pl.Float32:  # its decimals are meant, not its bits
         column = column.cast(pl.String)
     try:
-        return column.cast(kind)
+        return column.cast(kind).to_numpy()
     except pl.exceptions.PolarsError as error:
         raise BarsError(f"{where}: column {name} does not fit: {str(error).splitlines()[0]}") from error
 
