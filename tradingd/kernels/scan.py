@@ -177,10 +177,12 @@ def scan(
                 if changed:
                     return CHANGED
         if c.stage == TIMERS:
-            if kind[i] >= BAR_OPEN:
-                c.core_ns = max(c.core_ns, min(ts_received_ns[i], c.timer_ns))
+            if kind[i] >= BAR_OPEN:  # what is due with a close comes after it: a day begins with its price
+                before_ns = ts_received_ns[i] - 1 if kind[i] == BAR_CLOSE else ts_received_ns[i]
+                c.core_ns = max(c.core_ns, min(before_ns, c.timer_ns))
             if c.core_ns >= c.timer_ns:
                 return TIMER
+            c.core_ns = max(c.core_ns, ts_received_ns[i])
             c.stage = MARKET
         if kind[i] == FRAME:
             c.row += 1

@@ -1,0 +1,92 @@
+"""Bars of a source without ticks, as rows."""
+
+import numpy as np
+from desk import of
+from msgspec import Struct
+from msgspec.structs import replace
+from world import ALFA, started
+
+from tradingd.columns import TICK_COLUMNS, TickBatch
+from tradingd.commit import Commit
+from tradingd.core.advance import advance
+from tradingd.core.settings import BarSettings, CoreSettings
+from tradingd.core.state import State, initial_state
+from tradingd.events import LateTick, OrderFilled
+from tradingd.feeds.bars.rows import rows_of
+from tradingd.feeds.bars.table import Bars
+from tradingd.instruments import DAY_NS, AccountSettings, Fees
+from tradingd.risk.settings import RiskSettings
+from tradingd.simulation.settings import SimulationSettings
+from tradingd.strategies.contract import Bar, PythonStrategy, Target
+from tradingd.strategies.settings import StrategySettings
+
+FIRST_DAY = 20_000 * DAY_NS
+
+
+class Buy(PythonStrategy):
+    """Half of the equity, from the first bar on."""
+
+    class State(Struct):
+        bars: int = 0
+
+    def on_bar(self, state: State, bar: Bar, params: object) -> Target:
+        return Target(0.5)
+
+
+def days(*rows: tuple[float, float, float, float]) -> Bars:
+    opened = FIRST_DAY + np.arange(len(rows)) * DAY_NS
+    prices = np.array(rows).T.copy()
+    return Bars(opened, opened + DAY_NS, *prices, np.full(len(rows), 7.0))
+
+
+def core(latency_ms: float = 0.0) -> State:
+    settings = CoreSettings(
+        instruments=(replace(ALFA, fees=Fees()),),
+        accounts=(AccountSettings("USD", "100000"),),
+        strategies=(StrategySettings(name="buy", kind="Buy", instruments=("SIM:ALFA",), timeframe="1d"),),
+        risk=RiskSettings(daily_loss=None, drawdown=None, stale_data_ms=None),
+        simulation=SimulationSettings(latency_ms=latency_ms, cancel_latency_ms=latency_ms),
+        bars=BarSettings(timeframes=("1d",)),
+    )
+    state = initial_state(settings, {"Buy": Buy})
+    advance(state, [started(settings)])
+    return state
+
+
+def take(state: State, bars: Bars) -> Commit:
+    columns = rows_of(bars, 0, len(bars), 0)
+    return advance(state, [TickBatch(source=0, frames=(), **{name: columns[name] for name in TICK_COLUMNS})])
+
+
+def test_a_bar_closes_as_it_was_told() -> None:
+    commit = take(core(), days((100.0, 103.0, 99.0, 101.0)))
+    (bar,) = commit.bars.rows
+    assert (bar["ts_open"], bar["ts_close"]) == (FIRST_DAY, FIRST_DAY + DAY_NS)
+    assert [bar[name] for name in ("open", "high", "low", "close", "volume")] == [100.0, 103.0, 99.0, 101.0, 7.0]
+    assert np.isnan(bar["vwap"])
+
+
+def test_what_is_decided_at_a_close_trades_at_the_next_open_whatever_the_latency() -> None:
+    for latency_ms in (0.0, 50.0, 60_000.0):
+        commit = take(core(latency_ms), days((100.0, 103.0, 99.0, 101.0), (102.0, 110.0, 90.0, 104.0)))
+        (fill,) = (event for event in commit.events if isinstance(event.body, OrderFilled))
+        assert fill.body.last_px == 102.0
+        assert fill.ts_received_ns - (FIRST_DAY + DAY_NS) == max(1, round(latency_ms * 1e6))
+
+
+def test_a_day_begins_with_the_close_before_it() -> None:
+    # given a position, and a bar that was far below its close
+    state = core()
+    take(state, days((100.0, 100.0, 100.0, 100.0), (100.0, 100.0, 100.0, 100.0), (100.0, 110.0, 50.0, 110.0)))
+    take(state, Bars(*(getattr(days(*[(110.0,) * 4] * 4), name)[3:] for name in Bars.__slots__)))
+    # then losses of the next day are counted from the close, not from the worst of the bar
+    assert state.ledger.lots(0) == 500
+    assert state.memory.risk.watermarks["USD"].day_start == state.ledger.accounts["USD"].opening + 500 * 10 * 10**6
+
+
+def test_a_bar_that_comes_late_changes_nothing() -> None:
+    state = core()
+    take(state, days((100.0, 103.0, 99.0, 101.0), (101.0, 101.0, 101.0, 101.0)))
+    commit = take(state, days((1.0, 1.0, 1.0, 1.0)))
+    assert len(commit.bars.rows) == 0
+    assert len(of(LateTick, [event.body for event in commit.events])) == 3
