@@ -189,8 +189,9 @@ class Reference:
         return count
 
     def market_price(self, met: float, buys: bool) -> float:
-        slippage = self.settings.simulation.slippage_ticks
-        return self.on_grid(met, buys, slippage)
+        simulation = self.settings.simulation
+        slipped = simulation.slippage_rate * abs(met)
+        return self.on_grid(met + slipped if buys else met - slipped, buys, simulation.slippage_ticks)
 
     def on_grid(self, met: float, buys: bool, slippage: int) -> float:
         count = self.tick_at_or_above(met) + slippage if buys else self.tick_at_or_below(met) - slippage

@@ -86,7 +86,10 @@ def random_backtest(rng: np.random.Generator, instrument: dict[str, Any], price:
                 "max_leverage": one_of(rng, 0.5, 1.0, 3.0, 20.0),
                 "risk_per_trade": one_of(rng, None, 0.01, 0.2, 1.0),
             },
-            "simulation": {"slippage_ticks": one_of(rng, 0, 1, 7)},
+            "simulation": {
+                "slippage_ticks": one_of(rng, 0, 1, 7),
+                "slippage_rate": one_of(rng, 0.0, 0.0, 0.0005, 0.03),
+            },
         }
     )
 

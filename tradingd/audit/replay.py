@@ -18,7 +18,7 @@ from tradingd.audit.words import bar_in_words, in_words
 from tradingd.columns import BAR
 from tradingd.commit import Commit
 from tradingd.compare import Difference, first_difference
-from tradingd.config.load import digest
+from tradingd.config.load import digest_of_text
 from tradingd.core.snapshot import state_digest
 from tradingd.core.state import State
 from tradingd.events import Event
@@ -143,7 +143,7 @@ def _failure(recorded: Commit, error: Exception) -> Difference:
 def _forged_config(runs: list[Run]) -> Difference | None:
     """A recorded config that is not the one of which the digest was recorded."""
     for run in runs:
-        said, found = f"a config of digest {run.body.config_digest}", digest(run.names.settings)
+        said, found = f"a config of digest {run.body.config_digest}", digest_of_text(bytes(run.body.config))
         if found != run.body.config_digest:
             is_now = f"digest {found}"
             return Difference(run.seq, 0, f"at ({run.seq}, 0) the journal has {said}, it has {is_now}", said, is_now)

@@ -63,7 +63,8 @@ def _terms(settings: BacktestSettings) -> Records:
     terms[0] = (
         lots.numerator, lots.denominator, instrument.multiplier, settings.account.units_per_one,
         fees.maker_rate, fees.taker_rate, fees.per_unit, fees.minimum,
-        settings.simulation.slippage_ticks, instrument.negative_prices, margin.initial_rate, margin.maintenance_rate,
+        settings.simulation.slippage_rate, settings.simulation.slippage_ticks, instrument.negative_prices,
+        margin.initial_rate, margin.maintenance_rate,
         settings.risk.max_leverage, settings.risk.risk_per_trade or 0.0, settings.allocation,
     )  # fmt: skip
     return terms

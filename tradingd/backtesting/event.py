@@ -45,7 +45,10 @@ def core_settings(settings: BacktestSettings, bars: Bars) -> CoreSettings:
         strategies=(strategy,),
         risk=_without_limits(settings),
         simulation=SimulationSettings(
-            latency_ms=0.0, cancel_latency_ms=0.0, slippage_ticks=settings.simulation.slippage_ticks
+            latency_ms=0.0,
+            cancel_latency_ms=0.0,
+            slippage_rate=settings.simulation.slippage_rate,
+            slippage_ticks=settings.simulation.slippage_ticks,
         ),
         bars=BarSettings(timeframes=(timeframe,)),  # type: ignore[arg-type]
     )

@@ -24,8 +24,11 @@ class SizingSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BarVenueSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """slippage_ticks   by which market and stop orders fill worse than what they met"""
+    """slippage_rate    fraction of the price by which market and stop orders fill worse than what they met
+    slippage_ticks   and by so many ticks more
+    """
 
+    slippage_rate: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     slippage_ticks: Annotated[int, Meta(ge=0)] = 0
 
 

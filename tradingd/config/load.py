@@ -55,7 +55,12 @@ def core_settings(config: Config) -> CoreSettings:
 
 def digest(config: CoreSettings) -> str:
     """Of the resolved settings; equal digests mean equal settings."""
-    return hashlib.blake2b(msgspec.json.encode(config, order="deterministic"), digest_size=16).hexdigest()
+    return digest_of_text(msgspec.json.encode(config, order="deterministic"))
+
+
+def digest_of_text(encoded: bytes) -> str:
+    """The same of settings as they were encoded, by this version or by one that knew fewer of them."""
+    return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
 
 def _journal(journal: JournalPlace, folder: Path, base: Path) -> JournalPlace:

@@ -39,6 +39,7 @@ TERMS = np.dtype(
         ("taker_rate", "f8"),
         ("per_unit", "f8"),
         ("minimum", "f8"),
+        ("slippage_rate", "f8"),
         ("slippage_ticks", "f8"),
         ("negative_prices", "u1"),
         ("initial_rate", "f8"),
@@ -292,7 +293,7 @@ def reducible(lots: int, order: int) -> int:
 @kernel
 def taken(price: float, order: int, t: Records, s: Records) -> float:
     """What a market order pays."""
-    return on_grid(price, order, t, s, t.slippage_ticks)
+    return on_grid(price + np.sign(order) * (t.slippage_rate * abs(price)), order, t, s, t.slippage_ticks)
 
 
 @kernel

@@ -4,6 +4,7 @@ from tradingd.events import OrdType
 from tradingd.instruments import PriceSource
 from tradingd.kernels.market import Market
 from tradingd.simulation.offers import Offer
+from tradingd.simulation.settings import SimulationSettings
 from tradingd.simulation.state import Listing, VenueOrder
 
 
@@ -32,13 +33,14 @@ def is_maker(order: VenueOrder) -> bool:
     return order.ord_type is OrdType.LIMIT and order.waited
 
 
-def price_of(order: VenueOrder, offer: Offer, listing: Listing, slippage_ticks: int) -> float:
+def price_of(order: VenueOrder, offer: Offer, listing: Listing, settings: SimulationSettings) -> float:
     """Makers trade at their own limit, marketable limits at the better price, all others at the worse of the offer and
     the opposite quote, plus slippage. On the tick grid, rounded against the order."""
     if order.price is not None:
         return order.price if order.waited else _on_grid(order, offer.price, listing, 0)
     worse = offer.quote if order.sign * offer.quote > order.sign * offer.price else offer.price
-    return _on_grid(order, worse, listing, slippage_ticks)
+    slipped = worse + order.sign * (settings.slippage_rate * abs(worse))
+    return _on_grid(order, slipped, listing, settings.slippage_ticks)
 
 
 def _on_grid(order: VenueOrder, price: float, listing: Listing, slippage_ticks: int) -> float:

@@ -8,11 +8,13 @@ from msgspec import Meta, Struct
 class SimulationSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """latency_ms         from a request to the venue
     cancel_latency_ms  from a cancel request to the venue
-    slippage_ticks     by which market and stop orders fill worse than what they met
+    slippage_rate      fraction of the price by which market and stop orders fill worse than what they met
+    slippage_ticks     and by so many ticks more
     fill_ratio         part of a recorded size that our orders may take
     """
 
     latency_ms: Annotated[float, Meta(ge=0)] = 50.0
     cancel_latency_ms: Annotated[float, Meta(ge=0)] = 50.0
+    slippage_rate: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     slippage_ticks: Annotated[int, Meta(ge=0)] = 0
     fill_ratio: Annotated[float, Meta(gt=0, le=1)] = 1.0

@@ -209,7 +209,7 @@ def _meet(state: VenueState, terms: Terms, order: VenueOrder, offer: Offer) -> F
 
 def _fill(state: VenueState, terms: Terms, order: VenueOrder, offer: Offer, lots: int) -> Facts:
     listing = terms.listings[order.instrument]
-    price = price_of(order, offer, listing, terms.settings.slippage_ticks)
+    price = price_of(order, offer, listing, terms.settings)
     offer.take(order.instrument, lots)
     order.lots -= lots
     state.lots[order.instrument] = state.lots.get(order.instrument, 0) + order.sign * lots
