@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from small_day import CONFIG, journal_of, play_config, write_config
 
+from tradingd import backtest
 from tradingd.audit.replay import replay
 from tradingd.backtesting.errors import BacktestError
-from tradingd.backtesting.portfolio import Portfolio, backtest_config
+from tradingd.backtesting.portfolio import Portfolio, backtest_config, run_config
+from tradingd.config.load import resolve
 from tradingd.events import Event, OrderFilled
 from tradingd.journal.reader import JournalReader
 from tradingd.journal.verify import verify
@@ -99,3 +102,57 @@ def test_what_is_not_there_yet_is_one_line(tmp_path: Path, added: str, said: str
 def test_the_table_of_portfolios_is_what_comes_out(realdata: Path) -> None:
     rows = [line for line in DOC.splitlines() if line.startswith(("| panel", "| currencies", "| prints"))]
     assert rows == list(shown_portfolios.table(realdata))
+
+
+BRACKETED = """
+from msgspec import Struct
+from tradingd.strategies.contract import PythonStrategy, Target
+
+class Bracketed(PythonStrategy):
+    class State(Struct):
+        bars: int = 0
+
+    def on_bar(self, state, bar, params):
+        return Target(0.5, stop=95.0, take_profit=105.0)
+"""
+MINUTE = 60_000_000_000
+
+
+def minutes() -> pl.DataFrame:
+    """Two times five minutes: flat, then a high before a low."""
+    opened = np.arange(10, dtype=np.int64) * MINUTE + 1_700_000_100_000_000_000
+    high, low = np.full(10, 101.0), np.full(10, 99.0)
+    high[6], low[8] = 106.0, 90.0
+    times = {"ts_open_ns": opened, "ts_close_ns": opened + MINUTE}
+    return pl.DataFrame({**times, "open": np.full(10, 100.0), "high": high, "low": low, "close": np.full(10, 100.0)})
+
+
+def test_finer_bars_settle_what_was_first_within_a_bar(tmp_path: Path) -> None:
+    # given a bar of five minutes that holds both stop and take profit
+    (tmp_path / "own.py").write_text(BRACKETED)
+    fine = minutes()
+    fine.write_parquet(tmp_path / "fine.parquet")
+    coarse = fine.group_by_dynamic(pl.from_epoch("ts_open_ns", "ns").alias("ts"), every="5m").agg(
+        pl.first("ts_open_ns", "open"), pl.last("ts_close_ns", "close"), pl.max("high"), pl.min("low")
+    )
+    alone = backtest(
+        "own.py:Bracketed", coarse.drop("ts"), base=tmp_path, instrument={"tick_size": 1.0}, allocation=0.5
+    )
+    # then of itself it says the worse, and minutes say what it was
+    instrument = {"id": "X:Y", "asset_class": "equity", "tick_size": 1.0, "lot_size": 1, "currency": "USD"}
+    file = {"path": "fine.parquet", "instrument": "X:Y", "timeframe": "1m"}
+    strategy = {"name": "own", "kind": "own.py:Bracketed", "instruments": ["X:Y"], "timeframe": "5m", "allocation": 0.5}
+    config = {
+        "name": "finer",
+        "instruments": [instrument],
+        "accounts": [{"currency": "USD", "balance": "100000"}],
+        "feeds": [{"kind": "bars", "name": "minutes", "files": [file]}],
+        "strategies": [strategy],
+        "simulation": {"latency_ms": 0.0},
+    }
+    finer = run_config(resolve(config, tmp_path), tmp_path)
+    trades = [
+        (trades["entry_price"][0], trades["exit_price"][0], trades["reason"][0])
+        for trades in (alone.trades, finer.trades)
+    ]
+    assert trades == [(100.0, 95.0, "stop_loss"), (100.0, 105.0, "take_profit")]

@@ -48,7 +48,7 @@ def test_it_is_executed_again_as_today_s_code_would(config: Path) -> None:
     with JournalReader.open(journal_of(config)) as reader:
         found = replay(reader, verify=True)
     assert found.identical or found.other_code
-    assert found.difference is None or found.difference.n > 0  # inputs are as they were, whatever settings there are now
+    assert found.difference is None or found.difference.n > 0  # inputs are as they were
     assert found.summary.counts["Tick"] > 0
 
 
