@@ -39,8 +39,13 @@ def _lines(a: str, b: str, found: "Comparison") -> list[str]:
 
 
 def _cells(row: "Row") -> tuple[str, str, str, str]:
-    return row.name, _text(row.a), _text(row.b), f"{row.change:+.6g}" if row.change else ""
+    return row.name, _text(row.a), _text(row.b), _number(row.change, "+") if row.change else ""
 
 
 def _text(value: "Value") -> str:
-    return "-" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    return "-" if value is None else _number(value) if isinstance(value, float) else str(value)
+
+
+def _number(value: float, sign: str = "") -> str:
+    """Money to the cent, ratios to six digits."""
+    return f"{value:{sign},.2f}" if abs(value) >= 1000 else f"{value:{sign}.6g}"
