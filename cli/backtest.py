@@ -35,7 +35,9 @@ def backtest(
         Path | None,
         typer.Option("--config", "-c", metavar="FILE", help="All that a daemon would do instead.", show_default=False),
     ] = None,
-    balance: Annotated[str, typer.Option(metavar="MONEY", help="What the account begins with.")] = "100000",
+    balance: Annotated[
+        str | None, typer.Option(metavar="MONEY", help="What the account begins with: 100000.", show_default=False)
+    ] = None,
     overrides: Overrides = None,
     engine: Annotated[Engine | None, typer.Option(help="Default: kernel; event where there is a --journal.")] = None,
     journal: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep all events in a new journal.")] = None,
@@ -54,7 +56,8 @@ def backtest(
     Example: trade backtest --strategy sma_cross --data data/US+GOOG/bars-1d.parquet --set strategy.fast=10
     """
     if config:
-        _refuse_with_config(strategy=strategy, data=data, engine=engine, compare_engines=compare_engines, report=report)
+        single = {"strategy": strategy, "data": data, "balance": balance, "engine": engine, "report": report}
+        _refuse_with_config(**single, compare_engines=compare_engines)
         _of_config(config, overrides, journal, trades, as_json)
         return
     if not strategy or not data:
@@ -62,7 +65,7 @@ def backtest(
     from tradingd.backtesting.run import backtest as tested
 
     by = engine or (Engine.EVENT if journal else Engine.KERNEL)
-    result = tested(strategy, data, balance=balance, sets=overrides or [], engine=by.value, journal=journal)
+    result = tested(strategy, data, balance=balance or "100000", sets=overrides or [], engine=by.value, journal=journal)
     if trades:
         result.trades.write_parquet(trades)
     if report:

@@ -98,6 +98,12 @@ def test_what_is_not_there_yet_is_one_line(tmp_path: Path, added: str, said: str
         backtest_config(write_config(tmp_path, CONFIG + added))
 
 
+def test_data_without_a_closed_bar_is_one_line(tmp_path: Path) -> None:
+    short = CONFIG.replace("duration_s = 400", "duration_s = 1").replace('"1s", "1m"', '"1m"')
+    with pytest.raises(BacktestError, match="no bar has closed"):
+        backtest_config(write_config(tmp_path, short.replace('timeframe = "1s"', 'timeframe = "1m"')))
+
+
 @pytest.mark.realdata
 def test_the_table_of_portfolios_is_what_comes_out(realdata: Path) -> None:
     rows = [line for line in DOC.splitlines() if line.startswith(("| panel", "| currencies", "| prints"))]

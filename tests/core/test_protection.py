@@ -200,3 +200,17 @@ def test_a_stop_that_moves_while_an_entry_still_fills_covers_all_that_it_may_fil
     # then all is closed at it
     desk.trades(95.5, 95.5)
     assert (desk.lots, desk.state.ledger.orders) == (0, {})
+
+
+def test_a_bracket_that_was_placed_later_goes_on_after_it_has_traded_a_part() -> None:
+    # given a stop and a take profit that have no entry of their own
+    desk = Desk(LONG, None, Target(0.5, stop=95.0, take_profit=110.0))
+    desk.trades(*[100.0] * 5)
+    # when the take profit, then the stop, trade as much as there is
+    desk.trade(110.0, 100.0)
+    assert (desk.lots, resting(desk)) == (400, [("stop_loss", 95.0, None), ("take_profit", None, 110.0)])
+    desk.trade(94.0, 100.0)
+    assert (desk.lots, resting(desk)) == (300, [("stop_loss", 95.0, None), ("take_profit", None, 110.0)])
+    # then the rest is still closed
+    desk.trade(94.0)
+    assert (desk.lots, desk.state.ledger.orders) == (0, {})

@@ -175,9 +175,11 @@ class Reference:
 
     def follow_up(self, filled: Rest) -> None:
         if filled.parent:
-            self.end(filled.parent)
+            known = self.rests + [what for _, what in self.mail if isinstance(what, Rest)]
+            if not any(rest.alive and rest.reduces and rest.name == filled.parent for rest in known):
+                self.end(filled.parent)
             if filled.lots == 0:
-                for rest in self.rests + [what for _, what in self.mail if isinstance(what, Rest)]:
+                for rest in known:
                     if rest.parent == filled.parent:
                         self.end(rest.name)
         for rest in self.rests:

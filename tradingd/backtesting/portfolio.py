@@ -146,7 +146,9 @@ def run_config(config: Config, base: Path, journal: Path | None = None) -> Portf
     for commit in play(core, library, (feed.name,), feed.items(0), journal):
         record.take(commit.events)
         bars.append(commit.bars.rows)
-    return Portfolio(core, library, tuple(_assets(core, record, np.concatenate(bars))), tuple(record.refused))
+    if not (assets := tuple(_assets(core, record, np.concatenate(bars)))):
+        raise BacktestError("no bar has closed in the data of the config, so there is nothing to tell of")
+    return Portfolio(core, library, assets, tuple(record.refused))
 
 
 def _feed(config: Config, base: Path) -> RowFeed:

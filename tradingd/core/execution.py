@@ -212,11 +212,11 @@ def _again_later(turn: Turn, instrument: int) -> None:
             record["retry_ns"] = turn.now_ns + settings.retry_interval_ms * MS_NS
 
 
-def _retry(turn: Turn) -> None:
-    """Asks again for what protects or closes a position, as far as it is still missing."""
+def _retry(turn: Turn) -> bool:
+    """Asks again for what protects or closes a position, as far as it is still missing; False where it is not time."""
     ledger, records = turn.state.ledger, turn.memory.instruments
     if min(records["retry_ns"].tolist()) > turn.now_ns:
-        return
+        return False
     for index in np.flatnonzero(records["retry_ns"] <= turn.now_ns).tolist():
         records["retry_ns"][index] = NEVER
         if FLATTEN in ledger.halts:
@@ -225,6 +225,7 @@ def _retry(turn: Turn) -> None:
             _again_later(turn, index)
         elif index in ledger.decisions:
             _move_protection(turn, ledger.decisions[index])
+    return True
 
 
 def _request_all(turn: Turn, orders: Iterable[OrderRequested]) -> None:
@@ -291,8 +292,9 @@ def on_time(turn: Turn) -> None:
     m = turn.memory
     bodies = venue.on_time(m.venue, m.terms, m.market, turn.now_ns)
     _report(turn, bodies)
-    _retry(turn)
-    if monitor.next_roll_ns(m.risk, turn.now_ns) <= turn.now_ns or any(isinstance(b, OrderFilled) for b in bodies):
+    was_refused = _retry(turn)  # maybe what liquidates, which is asked for again where losses are looked at
+    has_filled = any(isinstance(body, OrderFilled) for body in bodies)
+    if was_refused or has_filled or monitor.next_roll_ns(m.risk, turn.now_ns) <= turn.now_ns:
         _watch_losses(turn)
     else:
         watch_venue(turn.state)
@@ -338,13 +340,14 @@ def _stop_losses(turn: Turn, context: RiskContext) -> None:
         _halt(turn, halted)
     monitor.roll(context)
     orders = monitor.liquidation_orders(context)
-    if orders and not _awaits_range(turn):
-        _request_all(turn, orders)
+    _request_all(turn, [order for order in orders if not _awaits_range(turn, order.instrument)])
 
 
-def _awaits_range(turn: Turn) -> bool:
-    """Margin of what is held through a bar is looked at once, at the worst of its range, which comes next."""
-    opened = np.flatnonzero(turn.memory.instruments["opened"]).tolist()
+def _awaits_range(turn: Turn, instrument: int) -> bool:
+    """Margin of an account that holds something through a bar is looked at once, at the worst of its range, which comes
+    next."""
+    accounts = turn.memory.instruments["account"]
+    opened = np.flatnonzero(turn.memory.instruments["opened"] & (accounts == accounts[instrument])).tolist()
     return any(turn.state.ledger.lots(index) for index in opened)
 
 

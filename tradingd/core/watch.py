@@ -74,8 +74,7 @@ def _watch_positions(state: State, context: RiskContext) -> None:
     for index, instrument in enumerate(state.settings.instruments):
         lots, mark = context.ledger.lots(index), context.mark(index)
         units = context.ledger.accounts[instrument.currency].units_per_one
-        known = lots != 0 and not math.isnan(mark)
-        records["exposure"][index] = lots * instrument.lot_size * instrument.multiplier * units if known else 0.0
+        records["exposure"][index] = lots * instrument.lot_size * instrument.multiplier * units
         records["mark"][index] = mark
 
 

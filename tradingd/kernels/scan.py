@@ -198,7 +198,9 @@ def scan(
                     return TOUCH
             if c.stage == WATCH:
                 c.stage = BARS
-                if kind[i] != BAR_OPEN and s.exposure != 0.0 and breached(s, watched, last[k]):
+                if s.exposure != 0.0 and kind[i] == BAR_OPEN and not np.isnan(s.mark):
+                    move_mark(s, watched, last[k])
+                elif s.exposure != 0.0 and breached(s, watched, last[k]):
                     return BREACH
             c.row += 1
             c.stage = BEGIN
@@ -329,14 +331,22 @@ def borders(s: Records, timeframe: int, ts_ns: int, zone: I64, offsets: I64) -> 
 @kernel
 def breached(s: Records, watched: Records, price: float) -> bool:
     """Moves the account's estimates to the new mark; True where a floor is crossed, as far as estimates tell: margin is
-    counted in whole units then, and may be short by what they round."""
+    counted in whole units then, and may be short by what they round. True too where there was no mark to move from."""
+    if np.isnan(s.mark):
+        return True
+    move_mark(s, watched, price)
     w = watched[s.account]
-    move = price - s.mark
-    w.equity += s.exposure * move
-    w.required += abs(s.exposure) * s.maintenance * (abs(price) - abs(s.mark))
-    s.mark = price
     w.peak = max(w.peak, w.equity)
     return bool(w.equity < w.required + ROUNDED_UNITS or w.equity <= w.floor or w.equity <= w.peak * (1.0 - w.drawdown))
+
+
+@kernel
+def move_mark(s: Records, watched: Records, price: float) -> None:
+    """All that is held is worth what it is at the new mark, which may be another instrument's row to look at."""
+    w = watched[s.account]
+    w.equity += s.exposure * (price - s.mark)
+    w.required += abs(s.exposure) * s.maintenance * (abs(price) - abs(s.mark))
+    s.mark = price
 
 
 @kernel

@@ -242,7 +242,7 @@ def _fee(listing: Listing, price: float, quantity: float, maker: bool) -> int:
 def _consequences(state: VenueState, filled: VenueOrder) -> Facts:
     """What a fill ends: the rest of the entry that it exits, the other leg, and what has nothing left to reduce."""
     facts: Facts = []
-    if filled.parent:
+    if filled.parent and not _is_leg(state, filled.parent):
         facts += _cancel(state, filled.parent, "its exit has traded")
     if filled.parent and filled.lots == 0:
         for leg in _legs(state, filled.parent):
@@ -255,6 +255,15 @@ def _consequences(state: VenueState, filled: VenueOrder) -> Facts:
     for cl_ord_id in useless:
         facts += _cancel(state, cl_ord_id, "nothing left to reduce")
     return facts
+
+
+def _is_leg(state: VenueState, cl_ord_id: str) -> bool:
+    """A bracket that was placed later than its entry has the id of its first leg as parent."""
+    working = state.working.get(cl_ord_id)
+    arriving = (pending.order for pending in state.pending if pending.order)
+    return (working is not None and working.reduce_only) or any(
+        order.cl_ord_id == cl_ord_id and order.reduce_only for order in arriving
+    )
 
 
 def _legs(state: VenueState, parent: str) -> list[str]:

@@ -40,6 +40,8 @@ def _checked(spec: BarFile, path: Path, feed: str, instrument: Instrument) -> Ba
         bars.check_for(instrument)
     except BarsError as error:
         raise FeedConfigError(f"feed {feed}: {error}") from error
+    if bars.ts_open_ns[0] < 0:
+        raise FeedConfigError(f"feed {feed}: the bars of {path} begin before 1970, and the core has no time there")
     if (found := TIMEFRAMES[bars.timeframe]) != spec.timeframe:
         raise FeedConfigError(f"feed {feed}: the bars of {path} are {found}, not {spec.timeframe}")
     return bars
