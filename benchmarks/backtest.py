@@ -41,6 +41,7 @@ from tradingd_cli.trade import main
 main()
 """
 INSTRUMENT = {"tick_size": 0.01, "lot_size": 0.000001, "fees": {"taker_rate": 0.00001}}
+CALM = {"fast": 60_000, "slow": 65_000, "long_only": True}
 SETTINGS = {
     "kind": "sma_cross",
     "strategy": {"fast": 10, "slow": 50, "long_only": True},
@@ -84,7 +85,13 @@ def parts(settings: BacktestSettings, bars: Bars) -> None:
 def by_core(settings: BacktestSettings, bars: Bars, folder: Path) -> None:
     """The event engine, without a journal and with one."""
     library = {settings.kind: load_strategy(settings.kind, folder)}
-    rate("the event engine", len(bars), median_s(lambda: execute_by_core(settings, bars, library), EVENT_REPEATS))
+    off_s = median_s(lambda: execute_by_core(settings, bars, library), EVENT_REPEATS)
+    rate("the event engine", len(bars), off_s)
+    calm = settings_of(SETTINGS | {"strategy": CALM})
+    calm_s = median_s(lambda: execute_by_core(calm, bars, library), EVENT_REPEATS)
+    rate(f"the event engine where averages of {CALM['slow']:,} seldom cross", len(bars), calm_s)
+    more = len(execute_by_core(settings, bars, library).fills) - len(execute_by_core(calm, bars, library).fills)
+    print(f"so an order takes {(off_s - calm_s) / more * 1e6:.0f} us")
     journals = (folder / f"journal{n}" for n in itertools.count())
     kept_s = median_s(lambda: execute_by_core(settings, bars, library, next(journals)), EVENT_REPEATS)
     rate("the event engine, which keeps a journal", len(bars), kept_s)

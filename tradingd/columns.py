@@ -33,7 +33,7 @@ AGGRESSOR_BUY, AGGRESSOR_SELL, INELIGIBLE = 1, 2, 4
 NO_VENUE_ID = -1
 
 Timeframe = Literal["1s", "1m", "5m", "15m", "30m", "1h", "4h", "1d"]
-TIMEFRAMES: tuple[str, ...] = get_args(Timeframe)
+TIMEFRAMES: tuple[Timeframe, ...] = get_args(Timeframe)
 TIMEFRAME_NS = tuple(s * 1_000_000_000 for s in (1, 60, 300, 900, 1800, 3600, 14_400, 86_400))
 DAY_TIMEFRAME = 7  # its borders are the session's, not multiples of its length
 

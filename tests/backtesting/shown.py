@@ -1,6 +1,6 @@
 """Backtests of recorded markets: imported, run and told as the table in docs/backtesting.md.
 
-TRADINGD_REALDATA=... python tests/backtesting/shown.py     prints the table
+TRADINGD_REALDATA=... PYTHONPATH=tests python -m backtesting.shown     prints the table
 """
 
 import os
@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from tradingd import backtest
+from tradingd.backtesting.metrics import Metrics
 from tradingd.backtesting.result import Result
 from tradingd.catalogue.importing import import_files
 from tradingd.catalogue.plan import Asked
@@ -146,18 +149,23 @@ def run(shown: Shown, realdata: Path, catalogue: Catalogue) -> Result:
 
 
 def row(shown: Shown, result: Result) -> str:
-    m = result.metrics
     params = "".join(f" {name}={value}" for name, value in shown.params.items())
-    cells = (
-        f"{shown.instrument}, {result.equity['ts'][0]:%Y-%m} to {result.equity['ts'][-1]:%Y-%m}",
-        f"{m.bars:,}",
-        f"`{shown.strategy}`{params}" + "".join(f", `{leave['kind']}`" for leave in shown.more.get("exits", ())),
-        f"{m.closed_trades:,}",
-        f"{m.win_rate or 0.0:.0%}",
-        f"{m.total_return or 0.0:.1%}",
-        f"{m.max_drawdown or 0.0:.1%}",
-        f"{m.fees / m.initial_equity:.1%}",
-    )
+    exits = "".join(f", `{leave['kind']}`" for leave in shown.more.get("exits", ()))
+    what = (period(shown.instrument, result.equity), f"{result.metrics.bars:,}", f"`{shown.strategy}`{params}{exits}")
+    return line(*what, *figures(result.metrics))
+
+
+def period(name: str, equity: pl.DataFrame) -> str:
+    return f"{name}, {equity['ts'][0]:%Y-%m} to {equity['ts'][-1]:%Y-%m}"
+
+
+def figures(m: Metrics) -> tuple[str, ...]:
+    """Trades, won, return, max drawdown, fees / balance."""
+    fractions = (m.total_return or 0.0, m.max_drawdown or 0.0, m.fees / m.initial_equity)
+    return f"{m.closed_trades:,}", f"{m.win_rate or 0.0:.0%}", *(f"{each:.1%}" for each in fractions)
+
+
+def line(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
@@ -168,5 +176,5 @@ def table(realdata: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    for line in table(Path(os.environ["TRADINGD_REALDATA"])):
-        print(line)
+    for each in table(Path(os.environ["TRADINGD_REALDATA"])):
+        print(each)

@@ -1,6 +1,6 @@
 """Whole configs on recorded data: what the table of portfolios in docs/backtesting.md shows.
 
-TRADINGD_REALDATA=... python tests/backtesting/shown_portfolios.py     prints the table
+TRADINGD_REALDATA=... PYTHONPATH=tests python -m backtesting.shown_portfolios     prints the table
 """
 
 import os
@@ -20,10 +20,7 @@ from tradingd.catalogue.store import Catalogue
 from tradingd.config.load import resolve
 from tradingd.config.settings import Config
 
-ROOT = Path(__file__).resolve().parents[2]
-if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT / "tests"))
-from backtesting import shown  # noqa: E402
+from . import shown
 
 STOCK = {"asset_class": "equity", "lot_size": 1, "currency": "USD"}
 MARGIN = {"initial_rate": 0.5, "maintenance_rate": 0.25}
@@ -101,18 +98,9 @@ SHOWN = (panel, currencies, prints)
 
 
 def row(name: str, portfolio: Portfolio) -> str:
-    m = portfolio.metrics
-    cells = (
-        f"{name}, {portfolio.equity['ts'][0]:%Y-%m} to {portfolio.equity['ts'][-1]:%Y-%m}",
-        f"{len(portfolio.assets)}",
-        f"{sum(len(asset.bars) for asset in portfolio.assets):,}",
-        f"{m.closed_trades:,}",
-        f"{m.win_rate or 0.0:.0%}",
-        f"{m.total_return or 0.0:.1%}",
-        f"{m.max_drawdown or 0.0:.1%}",
-        f"{m.fees / m.initial_equity:.1%}",
-    )
-    return f"| {' | '.join(cells)} |"
+    bars = sum(len(asset.bars) for asset in portfolio.assets)
+    what = (shown.period(name, portfolio.equity), f"{len(portfolio.assets)}", f"{bars:,}")
+    return shown.line(*what, *shown.figures(portfolio.metrics))
 
 
 def table(realdata: Path, say: bool = False) -> Iterator[str]:
@@ -126,5 +114,5 @@ def table(realdata: Path, say: bool = False) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    for line in table(Path(os.environ["TRADINGD_REALDATA"]), say=True):
-        print(line)
+    for each in table(Path(os.environ["TRADINGD_REALDATA"]), say=True):
+        print(each)

@@ -8,8 +8,8 @@ import pytest
 from wavy_market import waves
 
 from tradingd.backtesting.result import Result
-from tradingd.backtesting.settings import settings_of
-from tradingd.config.overrides import parse_value
+from tradingd.backtesting.settings import plain, settings_of
+from tradingd.config.overrides import apply_overrides, parse_value
 
 DOC = (Path(__file__).resolve().parents[2] / "docs" / "backtesting.md").read_text(encoding="utf-8")
 
@@ -40,4 +40,6 @@ def test_what_can_be_set() -> None:
     raw = {"kind": "sma_cross", "instrument": instrument, "account": {"currency": "USD", "balance": "1"}}
     for example in (text for text in examples if text != "--set"):
         parse_value(example.partition("=")[2])
-        settings_of(raw, [example])
+        table = plain(raw)
+        apply_overrides(table, [example])
+        settings_of(table)

@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from world import ALFA, started
 
-from tradingd.columns import TICK_COLUMNS, TickBatch
+from tradingd.columns import TICK_COLUMNS, TickBatch, Timeframe
 from tradingd.commit import Commit
 from tradingd.core.advance import advance
 from tradingd.core.settings import BarSettings, CoreSettings
@@ -15,12 +15,14 @@ from tradingd.events import LateTick, OrderFilled
 from tradingd.feeds.bars.rows import rows_of
 from tradingd.feeds.bars.table import Bars
 from tradingd.instruments import DAY_NS, AccountSettings, Fees
+from tradingd.kernels.closing import NEVER
 from tradingd.risk.settings import RiskSettings
 from tradingd.simulation.settings import SimulationSettings
 from tradingd.strategies.contract import Bar, PythonStrategy, Target
 from tradingd.strategies.settings import StrategySettings
 
 FIRST_DAY = 20_000 * DAY_NS
+MINUTE_NS = 60_000_000_000
 
 
 class Buy(PythonStrategy):
@@ -39,23 +41,27 @@ def days(*rows: tuple[float, float, float, float]) -> Bars:
     return Bars(opened, opened + DAY_NS, *prices, np.full(len(rows), 7.0))
 
 
-def core(latency_ms: float = 0.0) -> State:
+def core(latency_ms: float = 0.0, timeframes: tuple[Timeframe, ...] = ("1d",)) -> State:
     settings = CoreSettings(
         instruments=(replace(ALFA, fees=Fees()),),
         accounts=(AccountSettings("USD", "100000"),),
-        strategies=(StrategySettings(name="buy", kind="Buy", instruments=("SIM:ALFA",), timeframe="1d"),),
+        strategies=(StrategySettings(name="buy", kind="Buy", instruments=("SIM:ALFA",), timeframe=timeframes[0]),),
         risk=RiskSettings(daily_loss=None, drawdown=None, stale_data_ms=None),
         simulation=SimulationSettings(latency_ms=latency_ms, cancel_latency_ms=latency_ms),
-        bars=BarSettings(timeframes=("1d",)),
+        bars=BarSettings(timeframes=timeframes),
     )
     state = initial_state(settings, {"Buy": Buy})
     advance(state, [started(settings)])
     return state
 
 
-def take(state: State, bars: Bars) -> Commit:
+def rows(bars: Bars) -> TickBatch:
     columns = rows_of(bars, 0, len(bars), 0)
-    return advance(state, [TickBatch(source=0, frames=(), **{name: columns[name] for name in TICK_COLUMNS})])
+    return TickBatch(source=0, frames=(), **{name: columns[name] for name in TICK_COLUMNS})
+
+
+def take(state: State, bars: Bars) -> Commit:
+    return advance(state, [rows(bars)])
 
 
 def test_a_bar_closes_as_it_was_told() -> None:
@@ -90,3 +96,16 @@ def test_a_bar_that_comes_late_changes_nothing() -> None:
     commit = take(state, days((1.0, 1.0, 1.0, 1.0)))
     assert len(commit.bars.rows) == 0
     assert len(of(LateTick, [event.body for event in commit.events])) == 3
+
+
+def test_a_bar_that_is_open_is_never_overdue() -> None:
+    # given minutes that make five, of which the first five end in a gap
+    state = core(timeframes=("1m", "5m"))
+    opened = FIRST_DAY + np.array([0, 1, 30]) * MINUTE_NS
+    prices = [np.full(3, 100.0) for _ in range(5)]
+    batch = rows(Bars(opened, opened + MINUTE_NS, *prices))
+    # when the five are closed by grace while the minute after the gap is open
+    commit = advance(state, [batch.slice(0, 8)])
+    assert [int(bar["timeframe"]) for bar in commit.bars.rows] == [1, 1, 2]
+    # then nothing is due, and nothing is looked for at each row
+    assert state.memory.cursor["bar_due_ns"][0] == NEVER

@@ -27,14 +27,14 @@ BARS_AT_ONCE = 16_384
 NAME = "backtest"
 
 
-def core_settings(settings: BacktestSettings, bars: Bars) -> CoreSettings:
+def as_core_settings(settings: BacktestSettings, bars: Bars) -> CoreSettings:
     """The same backtest as a config of the core: no limits but sizing, no latency, and bars trade at any hour."""
     timeframe = TIMEFRAMES[bars.timeframe]
     strategy = StrategySettings(
         name=NAME,
         kind=settings.kind,
         instruments=(settings.instrument.id,),
-        timeframe=timeframe,  # type: ignore[arg-type]
+        timeframe=timeframe,
         params=settings.strategy,
         exits=settings.exits,
         allocation=settings.allocation,
@@ -50,13 +50,13 @@ def core_settings(settings: BacktestSettings, bars: Bars) -> CoreSettings:
             slippage_rate=settings.simulation.slippage_rate,
             slippage_ticks=settings.simulation.slippage_ticks,
         ),
-        bars=BarSettings(timeframes=(timeframe,)),  # type: ignore[arg-type]
+        bars=BarSettings(timeframes=(timeframe,)),
     )
 
 
 def daemon_config(settings: BacktestSettings, bars: Bars, file: Path, base: Path) -> dict[str, Any]:
     """The same backtest for `tradingd start`: `file` holds the bars, `base` is what paths of strategies start from."""
-    core: dict[str, Any] = msgspec.to_builtins(core_settings(settings, bars))
+    core: dict[str, Any] = msgspec.to_builtins(as_core_settings(settings, bars))
     for kinds in (core["strategies"], core["strategies"][0]["exits"]):
         for each in kinds:
             path, colon, name = each["kind"].rpartition(":")
@@ -92,7 +92,7 @@ def execute_by_core(settings: BacktestSettings, bars: Bars, library: Library, jo
     """
     if bars.ts_open_ns[0] < 0:
         raise BacktestError("the event engine has no time before 1970; the kernel engine takes these bars")
-    core = core_settings(settings, bars)
+    core = as_core_settings(settings, bars)
     record = Record(core.instruments)
     for commit in play(core, library, (SOURCE,), _batches(bars), journal):
         record.take(commit.events)

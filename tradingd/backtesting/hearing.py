@@ -11,8 +11,9 @@ from tradingd.backtesting.settings import BacktestSettings
 from tradingd.feeds.bars.table import Bars
 from tradingd.grid import grid_of
 from tradingd.kernels.calls import new_wishes
-from tradingd.kernels.scan import INSTRUMENT, SLOT, weigh
+from tradingd.kernels.scan import INSTRUMENT
 from tradingd.kernels.signals import FULL, SIGNAL, UNLAWFUL, say, signal_bars
+from tradingd.kernels.slots import SLOT, weigh
 from tradingd.strategies.contract import CompiledInstance, PythonInstance, Target, bar_of, write_target
 from tradingd.strategies.loader import load_strategy
 

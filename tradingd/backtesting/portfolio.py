@@ -60,7 +60,7 @@ class Portfolio:
             {
                 "ts": pl.Series(self.ts_ns).cast(pl.Datetime("ns", "UTC")),
                 "equity": self._equity,
-                "exposure": self._gross / self._equity,
+                "exposure": self._exposure,
             }
         )
 
@@ -75,7 +75,7 @@ class Portfolio:
         return metrics_of(
             self.ts_ns,
             self._equity,
-            self._gross / self._equity,
+            self._exposure,
             self.trades,
             turnover=sum(asset.metrics.turnover for asset in self.assets),
             fees=sum(asset.metrics.fees for asset in self.assets),
@@ -115,13 +115,16 @@ class Portfolio:
         return self.initial + sum(gains, np.zeros(len(self.ts_ns)))
 
     @cached_property
-    def _gross(self) -> F64:
+    def _exposure(self) -> F64:
+        """Gross, as a fraction of equity."""
         worth = (
             np.abs(asset.equity["position"].to_numpy() * asset.bars.close) * asset.instrument.multiplier
             for asset in self.assets
         )
         values = (self._at_closes(asset, held) for asset, held in zip(self.assets, worth, strict=True))
-        return sum(values, np.zeros(len(self.ts_ns)))
+        with np.errstate(divide="ignore", invalid="ignore"):  # of no equity
+            exposure: F64 = sum(values, np.zeros(len(self.ts_ns))) / self._equity
+        return exposure
 
     def _at_closes(self, asset: Traded, values: F64) -> F64:
         """The newest of them at each of `ts_ns`; 0 before the first bar."""

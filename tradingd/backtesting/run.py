@@ -10,7 +10,7 @@ import polars as pl
 from tradingd.backtesting.engine import execute
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.result import Result
-from tradingd.backtesting.settings import BacktestSettings, plain, settings_of
+from tradingd.backtesting.settings import BacktestSettings, currency_of, plain, settings_of
 from tradingd.config.overrides import apply_overrides
 from tradingd.feeds.bars.table import Bars, read_bars
 from tradingd.strategies.loader import load_strategy
@@ -76,10 +76,9 @@ def _instrument_id(path: Path) -> str:
 
 
 def _with_defaults(raw: dict[str, Any], bars: Bars, name: str, balance: str) -> dict[str, Any]:
-    given, account = raw["instrument"], raw["account"]
-    currency = account.get("currency", given.get("currency", "USD"))
-    account = {"currency": currency, "balance": balance} | account
-    instrument = {"id": name, "asset_class": "equity", "lot_size": 1, "currency": currency} | given
+    currency = currency_of(raw)
+    account = {"currency": currency, "balance": balance} | raw["account"]
+    instrument = {"id": name, "asset_class": "equity", "lot_size": 1, "currency": currency} | raw["instrument"]
     if "tick_size" not in instrument:
         instrument["tick_size"] = bars.tick_size()
     return raw | {"instrument": instrument, "account": account}

@@ -1,6 +1,6 @@
 """What a backtest is of: a strategy, an instrument, an account."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
@@ -8,7 +8,6 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from tradingd.config.check import check
-from tradingd.config.overrides import apply_overrides
 from tradingd.config.problems import ConfigError, Problem
 from tradingd.instruments import AccountSettings, Instrument
 from tradingd.strategies.settings import ExitSettings, Kind, ParamValue
@@ -59,15 +58,14 @@ class HasAccount(Protocol):
 S = TypeVar("S", bound=HasAccount)
 
 
-def settings_of(raw: Mapping[str, Any], overrides: Sequence[str] = ()) -> BacktestSettings:
+def settings_of(raw: Mapping[str, Any]) -> BacktestSettings:
     """Raises ConfigError, with a line for each problem."""
-    return checked(raw, overrides, BacktestSettings)
+    return checked(raw, BacktestSettings)
 
 
-def checked(raw: Mapping[str, Any], overrides: Sequence[str], kind: type[S]) -> S:
+def checked(raw: Mapping[str, Any], kind: type[S]) -> S:
     """Settings with an instrument and an account that go together. Raises ConfigError."""
     table = plain(raw)
-    apply_overrides(table, overrides)
     if problems := check(table, kind):
         raise ConfigError(problems)
     settings = msgspec.convert(table, kind)
@@ -79,6 +77,12 @@ def plain(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Tables and plain values of what notebooks are full of: NumPy's numbers, paths, settings that are made already."""
     table: dict[str, Any] = msgspec.to_builtins(raw, enc_hook=_plain)
     return table
+
+
+def currency_of(table: Mapping[str, Any]) -> str:
+    """Of account and instrument where one of them is given, or none."""
+    currency: str = table["account"].get("currency", table["instrument"].get("currency", "USD"))
+    return currency
 
 
 def _plain(value: Any) -> Any:

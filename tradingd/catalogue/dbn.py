@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class DbnTable:
             seen.update(frame["symbol"].unique().to_list())
             if len(seen) > 1 and not chooses:
                 raise CatalogueError(_several(seen))
-            yield Piece(frame.select(used), line, lambda row, frame=frame: str(frame.row(row, named=True)))  # type: ignore[misc]
+            yield Piece(frame.select(used), line, partial(_row_text, frame))
             line += len(records)
 
 
@@ -120,6 +121,10 @@ def _schema(path: Path, metadata: Any) -> str:
 
 
 _LISTED = ", ".join(SCHEMAS)
+
+
+def _row_text(frame: pl.DataFrame, row: int) -> str:
+    return str(frame.row(row, named=True))
 
 
 def _several(symbols: set[str]) -> str:

@@ -28,7 +28,7 @@ from tradingd.events import (
     TimeInForce,
 )
 from tradingd.grid import grid_of
-from tradingd.kernels.scan import NEVER
+from tradingd.kernels.closing import NEVER
 from tradingd.reducers.ledger import Ledger, Order
 from tradingd.reducers.post import post
 from tradingd.risk import monitor

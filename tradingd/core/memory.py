@@ -16,7 +16,9 @@ from tradingd.instruments import Instrument, PriceSource
 from tradingd.kernels import scan as k
 from tradingd.kernels.bars import WORK
 from tradingd.kernels.calls import new_wishes
+from tradingd.kernels.closing import NEVER
 from tradingd.kernels.market import Market
+from tradingd.kernels.slots import SLOT
 from tradingd.risk.context import RiskState
 from tradingd.simulation.state import Terms, VenueState, terms_of
 from tradingd.strategies.contract import CompiledInstance, CompiledStrategy, PythonInstance, PythonStrategy
@@ -94,7 +96,7 @@ def build_memory(settings: CoreSettings, library: Library, venue: VenueState, ri
     table = _slots(settings, library)
     slots, steps = _slot_records(table)
     cursor = np.zeros(1, k.CURSOR)
-    cursor["bar_due_ns"] = cursor["timer_ns"] = k.NEVER
+    cursor["bar_due_ns"] = cursor["timer_ns"] = NEVER
     cursor["grace_ns"] = settings.bars.grace_ms * 1_000_000
     watched = np.zeros(len(settings.accounts), k.WATCHED)
     watched["floor"], watched["required"] = -np.inf, -np.inf
@@ -139,7 +141,7 @@ def _fill_instrument(record: Any, settings: CoreSettings, instrument: Instrument
     record["touch_low"], record["touch_high"] = -np.inf, np.inf
     record["account"] = [a.currency for a in settings.accounts].index(instrument.currency)
     record["maintenance"] = instrument.margin.maintenance_rate
-    record["retry_ns"] = k.NEVER
+    record["retry_ns"] = NEVER
 
 
 def _zones(instruments: tuple[Instrument, ...]) -> tuple[I64, I64, list[tuple[int, int]]]:
@@ -174,7 +176,7 @@ def _slots(settings: CoreSettings, library: Library) -> list[Slot]:
 
 
 def _slot_records(table: list[Slot]) -> tuple[Records, I64]:
-    records = np.zeros(len(table), k.SLOT)
+    records = np.zeros(len(table), SLOT)
     rows: list[tuple[int, int, int]] = []
     for record, slot in zip(records, table, strict=True):
         record["instrument"], record["timeframe"] = slot.instrument, slot.timeframe

@@ -10,7 +10,7 @@ from tradingd.core import execution
 from tradingd.core.turn import Turn
 from tradingd.core.watch import watch, watch_time
 from tradingd.events import Anomaly, Decision, Signal
-from tradingd.kernels.scan import settle_python
+from tradingd.kernels.slots import settle_python
 from tradingd.strategies.combine import Vote, combine
 from tradingd.strategies.contract import PythonInstance, Target, bar_of
 

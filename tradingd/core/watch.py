@@ -16,9 +16,7 @@ def watch(state: State, context: RiskContext | None = None) -> None:
 
 def watch_noted(state: State, context: RiskContext) -> None:
     """After peaks were noted, and no scan since then."""
-    for index in range(len(state.memory.instruments)):
-        _watch_levels(state, index)
-    watch_time(state)
+    watch_venue(state)
     _watch_positions(state, context)
     _watch_accounts(state, context)
 

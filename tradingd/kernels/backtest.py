@@ -17,9 +17,9 @@ import numpy as np
 from tradingd.columns import F64
 from tradingd.kernels.compile import kernel
 from tradingd.kernels.posting import LOTS_LIMIT, MONEY_LIMIT, REFUSED, fee_units, notional_units, post_fill
-from tradingd.kernels.scan import same
 from tradingd.kernels.signals import DONE, FULL
 from tradingd.kernels.sizing import ceil_count, floor_count, value_of, wanted_lots
+from tradingd.kernels.slots import same
 
 Records = Any  # a NumPy record array
 

@@ -31,35 +31,36 @@ def room_for(venue: Records, fills: int) -> bool:
 def rest(venue: Records, slot: int) -> None:
     """Behind the others of its side."""
     order = order_at(venue, slot)
-    side, last = order.side, NO_SLOT
-    following = venue.first_slot[side]
-    while following != NO_SLOT:
-        last, following = following, order_at(venue, following).next
     order.next = NO_SLOT
-    link(venue, side, last, slot)
-    venue.resting[side] += 1
-    bound(venue, side)
+    link(venue, order.side, before(venue, order.side, NO_SLOT), slot)
+    venue.resting[order.side] += 1
+    bound(venue, order.side)
 
 
 @kernel
 def leave(venue: Records, slot: int) -> None:
     order = order_at(venue, slot)
-    side, before = order.side, NO_SLOT
-    found = venue.first_slot[side]
-    while found != slot:
-        before, found = found, order_at(venue, found).next
-    link(venue, side, before, order.next)
-    venue.resting[side] -= 1
-    bound(venue, side)
+    link(venue, order.side, before(venue, order.side, slot), order.next)
+    venue.resting[order.side] -= 1
+    bound(venue, order.side)
 
 
 @kernel
-def link(venue: Records, side: int, before: int, slot: int) -> None:
-    """`slot` follows `before`, or is the first where that is NO_SLOT."""
-    if before == NO_SLOT:
+def before(venue: Records, side: int, slot: int) -> int:
+    """The slot that `slot` follows, NO_SLOT before the first; the last one where `slot` is NO_SLOT."""
+    previous, found = NO_SLOT, venue.first_slot[side]
+    while found != slot:
+        previous, found = found, order_at(venue, found).next
+    return previous
+
+
+@kernel
+def link(venue: Records, side: int, previous: int, slot: int) -> None:
+    """`slot` follows `previous`, or is the first where that is NO_SLOT."""
+    if previous == NO_SLOT:
         venue.first_slot[side] = slot
     else:
-        order_at(venue, before).next = slot
+        order_at(venue, previous).next = slot
 
 
 @kernel

@@ -1,7 +1,8 @@
 """The scan: one pass over a batch of ticks that returns to Python only at the next row that matters.
 
 It keeps the market, closes bars, steps compiled strategies and watches prices. Everything it knows lives in the record
-arrays declared here, so a snapshot is their bytes and a batch may be cut anywhere without changing what comes out.
+arrays declared here and in `slots`, so a snapshot is their bytes and a batch may be cut anywhere without changing what
+comes out.
 
 A row goes through six stages; a return to Python leaves `stage` at the one to go on with:
 
@@ -10,7 +11,7 @@ A row goes through six stages; a return to Python leaves `stage` at the one to g
     TIMERS    orders arrive, days roll                               -> TIMER
     MARKET    write last, bid and ask; does a resting order care?    -> TOUCH
     WATCH     does the account still stand above its floors?         -> BREACH
-    BARS      close bars by event time, add the tick                 -> CHANGED
+    BARS      close bars by event time (`closing`), add the tick     -> CHANGED
 
 A bar of a source without ticks is three rows: its open, all that happened within, its close. Much time lies between
 them, so timers stop at their own time there and not at that of the row; what an open brings about is over before the
@@ -25,33 +26,26 @@ from tradingd.columns import (
     BAR_CLOSE,
     BAR_OPEN,
     BAR_RANGE,
-    DAY_TIMEFRAME,
     F64,
     FRAME,
     I64,
     INELIGIBLE,
     QUOTE,
-    TIMEFRAME_NS,
     TRADE,
     U8,
     U16,
     BarArray,
 )
-from tradingd.kernels.bars import bar_add, bar_merge, bar_start, bar_write
-from tradingd.kernels.calls import address_of, apply_exits, call_step, copy_out
+from tradingd.kernels.bars import bar_add, bar_start
+from tradingd.kernels.closing import NEVER, TIMEFRAME_COUNT, borders, close_bars, close_overdue
 from tradingd.kernels.compile import kernel
-from tradingd.kernels.sessions import session_bounds
 
 Records = Any  # a NumPy record array
 
 DONE, TIMER, TOUCH, BREACH, CHANGED, FULL = range(6)
 BEGIN, GRACE, TIMERS, MARKET, WATCH, BARS = range(6)
-NEVER = np.iinfo(np.int64).max
-LENGTH_NS = np.array(TIMEFRAME_NS, np.int64)
-TIMEFRAME_COUNT = len(TIMEFRAME_NS)
 NO_PARENT = 255
 ROUNDED_UNITS = 2.0
-CONFIDENCE_BUCKETS = 10
 
 # where the scan stands
 CURSOR = np.dtype(
@@ -99,21 +93,6 @@ INSTRUMENT = np.dtype(
 # estimates per account that say when Python has to look
 WATCHED = np.dtype(
     [("equity", "f8"), ("required", "f8"), ("peak", "f8"), ("floor", "f8"), ("drawdown", "f8")], align=True
-)
-# one strategy on one instrument
-SLOT = np.dtype(
-    [
-        ("instrument", "i8"),
-        ("timeframe", "i8"),
-        ("python", "i8"),  # 1: its own step runs in Python
-        ("steps_start", "i8"),  # addresses of its step (where compiled) and its exits, as kernels.calls takes them
-        ("steps_stop", "i8"),
-        ("changed", "i8"),
-        ("warmup", "i8"),  # bars still to be seen before what it wants counts
-        ("unlawful", "i8"),  # it wanted a target or confidence that is not allowed
-        ("bar", "i8"),  # output row of the newest bar
-    ],
-    align=True,
 )
 
 
@@ -209,10 +188,7 @@ def scan(
             if kind[i] == BAR_OPEN and ts_event_ns[i] >= s.closed_ns and made_of_bars:
                 bar_start(base, ts_event_ns[i], NEVER, price[i], 0.0)
             elif kind[i] == BAR_OPEN or base.trades == 0 or not made_of_bars:
-                c.n += 1
-                row = late[c.late]
-                row[0], row[1], row[2], row[3], row[4] = c.seq, c.n, c.core_ns, k, s.closed_ns
-                c.late += 1
+                tell_late(c, late, k, s)
             elif kind[i] == BAR_RANGE:
                 base.low, base.high = price[i], ask_price[i]
             else:
@@ -264,10 +240,7 @@ def scan(
             bar_add(base, x, z)
             continue
         if t < s.closed_ns or (base.trades > 0 and t < base.ts_open):
-            c.n += 1
-            row = late[c.late]
-            row[0], row[1], row[2], row[3], row[4] = c.seq, c.n, c.core_ns, k, s.closed_ns
-            c.late += 1
+            tell_late(c, late, k, s)
             continue
         zone = zone_from_ns[s.zone_start : s.zone_stop]
         offsets = zone_offset_s[s.zone_start : s.zone_stop]
@@ -311,21 +284,20 @@ def tell_bar(
 
 
 @kernel
+def tell_late(c: Records, late: I64, k: int, s: Records) -> None:
+    """A row that is older than the newest closed bar becomes a fact of its own."""
+    c.n += 1
+    row = late[c.late]
+    row[0], row[1], row[2], row[3], row[4] = c.seq, c.n, c.core_ns, k, s.closed_ns
+    c.late += 1
+
+
+@kernel
 def tell_side(prices: F64, sizes: F64, k: int, price: float, size: float) -> None:
     """One side of a quote: absent means unchanged, a size of 0 means empty."""
     if not np.isnan(price) or size == 0.0:
         prices[k] = price if size != 0.0 else np.nan
         sizes[k] = size
-
-
-@kernel
-def borders(s: Records, timeframe: int, ts_ns: int, zone: I64, offsets: I64) -> tuple[int, int]:
-    """(ts_open, ts_close) of the bar that holds `ts_ns`; of a day's session, which may have closed before `ts_ns`."""
-    if timeframe == DAY_TIMEFRAME:
-        return session_bounds(ts_ns, s.open_s, s.length_s, zone, offsets)
-    length = LENGTH_NS[timeframe]
-    opened = ts_ns // length * length
-    return opened, opened + length
 
 
 @kernel
@@ -347,180 +319,3 @@ def move_mark(s: Records, watched: Records, price: float) -> None:
     w.equity += s.exposure * (price - s.mark)
     w.required += abs(s.exposure) * s.maintenance * (abs(price) - abs(s.mark))
     s.mark = price
-
-
-@kernel
-def close_overdue(
-    c: Records,
-    instruments: Records,
-    work: Records,
-    slots: Records,
-    slot_of: I64,
-    steps: I64,
-    wishes: Records,
-    told: Records,
-    zone_from_ns: I64,
-    zone_offset_s: I64,
-    bars: BarArray,
-    bar_seq: I64,
-    bar_n: I64,
-) -> bool:
-    """Closes every bar whose close + grace core time has reached, and finds the next due."""
-    changed = False
-    for k in range(instruments.size):
-        s = instruments[k]
-        zone = zone_from_ns[s.zone_start : s.zone_stop]
-        offsets = zone_offset_s[s.zone_start : s.zone_stop]
-        changed |= close_bars(
-            c, k, s, c.core_ns - c.grace_ns, work, slots, slot_of, steps, wishes, told, zone, offsets,
-            bars, bar_seq, bar_n,
-        )  # fmt: skip
-    due = NEVER
-    for k in range(instruments.size):
-        for j in range(TIMEFRAME_COUNT):
-            if work[k, j].trades > 0:
-                due = min(due, work[k, j].ts_close + c.grace_ns)
-    c.bar_due_ns = due
-    return changed
-
-
-@kernel
-def close_bars(
-    c: Records,
-    k: int,
-    s: Records,
-    until_ns: int,
-    work: Records,
-    slots: Records,
-    slot_of: I64,
-    steps: I64,
-    wishes: Records,
-    told: Records,
-    zone: I64,
-    offsets: I64,
-    bars: BarArray,
-    bar_seq: I64,
-    bar_n: I64,
-) -> bool:
-    """Closes the bars of instrument `k` that end at or before `until_ns`, finest first; True where a signal changed.
-
-    A closed bar goes into the coarser one it feeds before that one is looked at, so coarser bars are sums of finer.
-    """
-    changed = False
-    for j in range(s.base, TIMEFRAME_COUNT):
-        w = work[k, j]
-        if w.trades == 0 or w.ts_close > until_ns:
-            continue
-        for up in range(j + 1, TIMEFRAME_COUNT):
-            if s.active[up] != 0 and s.parent[up] == j:
-                feed_coarser(c, s, up, w, work[k, up], zone, offsets)
-        at = emit(c, k, j, w, bars, bar_seq, bar_n)
-        s.closed_ns = max(s.closed_ns, w.ts_close)
-        w.trades = 0
-        cell = k * TIMEFRAME_COUNT + j
-        for slot in range(slot_of[cell], slot_of[cell + 1]):
-            changed |= step(slots[slot], bars[at], at, s, steps, wishes[slot], told[slot])
-    return changed
-
-
-@kernel
-def feed_coarser(c: Records, s: Records, up: int, finer: Records, coarser: Records, zone: I64, offsets: I64) -> None:
-    if coarser.trades > 0:
-        bar_merge(coarser, finer)
-        return
-    opened, closes = borders(s, up, finer.ts_open, zone, offsets)
-    if finer.ts_open < closes:  # else outside of the session
-        bar_start(coarser, opened, closes, finer.open, 0.0)
-        coarser.trades = 0
-        bar_merge(coarser, finer)
-        c.bar_due_ns = min(c.bar_due_ns, closes + c.grace_ns)
-
-
-@kernel
-def emit(c: Records, k: int, j: int, w: Records, bars: BarArray, bar_seq: I64, bar_n: I64) -> int:
-    """Writes a closed bar at the next position; returns its output row."""
-    at = int(c.bars)
-    bar_write(bars[at], w, k, j)
-    c.n += 1
-    bar_seq[at] = c.seq
-    bar_n[at] = c.n
-    c.bars = at + 1
-    return at
-
-
-@kernel
-def step(slot: Records, bar: Records, at: int, s: Records, steps: I64, wish: Records, told: Records) -> bool:
-    """Steps one strategy and its exits on a closed bar; True where Python has to hear of it."""
-    slot.bar = at
-    if slot.python != 0:
-        slot.changed = 1
-        return True
-    return settle(slot, bar, s, steps, wish, told)
-
-
-@kernel
-def settle(slot: Records, bar: Records, s: Records, steps: I64, wish: Records, told: Records) -> bool:
-    """Runs what is compiled of a slot, puts prices on the grid and compares the outcome with what was last told."""
-    rows = steps[slot.steps_start : slot.steps_stop]
-    at = address_of(bar)
-    if slot.python == 0:
-        call_step(rows[0, 0], rows[0, 1], at, rows[0, 2], address_of(wish.own))
-        rows = rows[1:]
-    return weigh(slot, at, s, rows, wish, told)
-
-
-@kernel
-def weigh(slot: Records, bar: int, s: Records, exits: I64, wish: Records, told: Records) -> bool:
-    """What comes after the strategy's own step; `bar` is an address."""
-    is_warm = slot.warmup == 0
-    if not is_warm:
-        slot.warmup -= 1
-        unwish(wish.own)
-    lawful = apply_exits(exits, bar, wish)
-    f = wish.final
-    f.stop = on_tick(f.stop, s)
-    f.take_profit = on_tick(f.take_profit, s)
-    slot.unlawful = 0 if lawful else 1
-    if lawful and (not is_warm or unchanged(f, told)):
-        return False
-    copy_out(f, told)
-    slot.changed = 1
-    return True
-
-
-@kernel
-def unwish(own: Records) -> None:
-    """What was wanted too early is as if it had never been."""
-    own.target, own.confidence, own.stop, own.take_profit = 0.0, 1.0, np.nan, np.nan
-
-
-@kernel
-def unchanged(wish: Records, told: Records) -> bool:
-    """Whether target, stop, take profit and the bucket of the confidence are as they were told."""
-    prices = same(wish.stop, told.stop) and same(wish.take_profit, told.take_profit)
-    return prices and same(wish.target, told.target) and bucket(wish.confidence) == bucket(told.confidence)
-
-
-@kernel
-def settle_python(
-    slot: int, bars: BarArray, instruments: Records, slots: Records, steps: I64, wishes: Records, told: Records
-) -> bool:
-    """The same for a slot whose own step has just run in Python."""
-    entry = slots[slot]
-    return settle(entry, bars[entry.bar], instruments[entry.instrument], steps, wishes[slot], told[slot])
-
-
-@kernel
-def on_tick(x: float, s: Records) -> float:
-    """The nearest price on the grid: one correctly rounded division, so it equals the decimal's own double."""
-    return float(np.rint(x * s.tick_den / s.tick_num) * s.tick_num / s.tick_den + 0.0)
-
-
-@kernel
-def same(a: float, b: float) -> bool:
-    return a == b or (np.isnan(a) and np.isnan(b))
-
-
-@kernel
-def bucket(confidence: float) -> int:
-    return int(confidence * CONFIDENCE_BUCKETS)

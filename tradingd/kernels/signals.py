@@ -10,7 +10,7 @@ import numpy as np
 from tradingd.columns import F64, I64, BarArray
 from tradingd.kernels.calls import address_of, call_step
 from tradingd.kernels.compile import kernel
-from tradingd.kernels.scan import same, weigh
+from tradingd.kernels.slots import same, weigh
 
 Records = Any  # a NumPy record array
 

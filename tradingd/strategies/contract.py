@@ -92,7 +92,8 @@ class CompiledStrategy:
         """Compiles for these parameters (from the disk cache where it can). Raises StrategyError."""
         resolved = self.resolve(params or {})
         state, values = to_record(self.initial(resolved)), to_record(resolved)
-        library, address = _compile(self.name, self.step, state.dtype, values.dtype)
+        records = (state.dtype, BAR, values.dtype, OUT)
+        library, address = machine_code(f"strategy {self.name}", self.step, records, "state, bar, params or out")
         return CompiledInstance(address, state, values, self.warmup(resolved), library)
 
 
@@ -116,15 +117,23 @@ def compiled(
     """
 
     def decorate(step: Callable[..., None]) -> CompiledStrategy:
-        text = Path(inspect.getfile(step)).read_text(encoding="utf-8")
-        digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-        defaults = params or {}
-        if unknown := set(bounds or {}) - set(defaults):
-            raise StrategyError(f"strategy {step.__name__}: bounds for {sorted(unknown)}, which are no parameters")
-        made = (state, warmup, check, lines, text, digest)
+        defaults, text_and_digest = params or {}, source_of(step)
+        check_bounds(f"strategy {step.__name__}", defaults, bounds or {})
+        made = (state, warmup, check, lines, *text_and_digest)
         return CompiledStrategy(step.__name__, kernel(step), defaults, bounds or {}, *made)
 
     return decorate
+
+
+def source_of(made: Any) -> tuple[str, str]:
+    """Text of the file that holds a step or a class, and its digest."""
+    text = Path(inspect.getfile(made)).read_text(encoding="utf-8")
+    return text, hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def check_bounds(who: str, defaults: Params, bounds: Bounds) -> None:
+    if unknown := set(bounds) - set(defaults):
+        raise StrategyError(f"{who}: bounds for {sorted(unknown)}, which are no parameters")
 
 
 def resolve_params(name: str, defaults: Params, bounds: Bounds, given: Mapping[str, Any]) -> Params:
@@ -166,20 +175,21 @@ def to_record(values: Mapping[str, Any]) -> Record:
 
 
 @cache  # asking numba for what it has compiled already takes longer than a start needs for all the rest
-def _compile(name: str, step: Any, state: np.dtype[Any], params: np.dtype[Any]) -> tuple[object, int]:
-    """The library that owns the step's machine code for these types, and the address of its C wrapper."""
-    signature = types.void(*(numba.from_dtype(dtype) for dtype in (state, BAR, params, OUT)))
+def machine_code(who: str, step: Any, records: tuple[np.dtype[Any], ...], names: str) -> tuple[object, int]:
+    """The library that owns the step's machine code for these records, called `names`, and the address of its C
+    wrapper."""
+    signature = types.void(*(numba.from_dtype(dtype) for dtype in records))
     try:
         step.compile(signature)
     except KeyError as error:
-        raise StrategyError(f"strategy {name}: its state, bar, params or out has no field {error}") from error
+        raise StrategyError(f"{who}: its {names} has no field {error}") from error
     except NumbaError as error:
-        raise StrategyError(f"strategy {name} does not compile: {first_cause(error)}") from error
+        raise StrategyError(f"{who} does not compile: {_first_cause(error)}") from error
     result = step.overloads[signature.args]
     return result.library, result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)
 
 
-def first_cause(error: NumbaError) -> str:
+def _first_cause(error: NumbaError) -> str:
     """The line of numba's message that says what is wrong, and the one that says where."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     where = next((line for line in lines if line.startswith("File ")), "")
@@ -228,8 +238,7 @@ class PythonStrategy:
     digest: ClassVar[str] = ""
 
     def __init_subclass__(cls) -> None:
-        cls.text = Path(inspect.getfile(cls)).read_text(encoding="utf-8")
-        cls.digest = hashlib.blake2b(cls.text.encode(), digest_size=16).hexdigest()
+        cls.text, cls.digest = source_of(cls)
 
     def on_bar(self, state: Any, bar: Bar, params: Any) -> Target | None:
         """The target after this closed bar; None leaves it as it was."""

@@ -23,7 +23,8 @@ def load_strategy(kind: str, base_dir: Path) -> Strategy:
     """A strategy or an exit; paths are relative to `base_dir`. Raises StrategyError."""
     if ":" in kind:
         path, _, name = kind.rpartition(":")
-        return _from_file(base_dir / path, name)
+        file = base_dir / path
+        return _named(load_file(file), name, str(file))
     if kind not in BUILT_IN:
         raise StrategyError(
             f'no strategy {kind!r}; there are {", ".join(BUILT_IN)}, and your own as "path/to/file.py:name"'
@@ -31,7 +32,8 @@ def load_strategy(kind: str, base_dir: Path) -> Strategy:
     return _named(importlib.import_module(BUILT_IN[kind]), kind, kind)
 
 
-def _from_file(file: Path, name: str) -> Strategy:
+def load_file(file: Path) -> ModuleType:
+    """A file of a user's own. Raises StrategyError where it can not be read, may not run, or fails."""
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
@@ -39,10 +41,10 @@ def _from_file(file: Path, name: str) -> Strategy:
     except UnicodeDecodeError as error:
         raise StrategyError(f"strategy file {file} is not UTF-8 text: {error.reason} at byte {error.start}") from error
     check_source(text, str(file))
-    return _named(executed(text, file), name, str(file))
+    return _executed(text, file)
 
 
-def executed(text: str, file: Path) -> ModuleType:
+def _executed(text: str, file: Path) -> ModuleType:
     """The file as a module under the name of its content, so that compiled code is found again, and never by old code.
 
     What runs is the copy beside the compiled code: that of a file that moved, or that a journal recorded, is the same.

@@ -8,6 +8,8 @@ from tradingd.backtesting.depth.engine import execute
 from tradingd.backtesting.depth.events import DepthEvents
 from tradingd.backtesting.depth.result import DepthResult
 from tradingd.backtesting.depth.settings import DepthSettings, settings_of
+from tradingd.backtesting.settings import currency_of, plain
+from tradingd.config.overrides import apply_overrides
 
 
 def depth_backtest(
@@ -47,8 +49,9 @@ def settings_for(
     **settings: Any,
 ) -> DepthSettings:
     """What `depth_backtest` would run with. Raises ConfigError."""
-    given = dict(settings.pop("instrument", None) or {})
-    account = {"currency": given.get("currency", "USD"), "balance": balance} | dict(settings.pop("account", None) or {})
-    instrument = {"id": "DATA:depth", "asset_class": "spot", "currency": account["currency"]} | given
-    raw = {"kind": strategy, "strategy": dict(params or {}), "instrument": instrument, "account": account, **settings}
-    return settings_of(raw, sets)
+    raw = plain({"instrument": {}, "account": {}, **settings, "kind": strategy, "strategy": dict(params or {})})
+    apply_overrides(raw, sets)  # before the defaults, some of which follow from what is given
+    currency = currency_of(raw)
+    raw["account"] = {"currency": currency, "balance": balance} | raw["account"]
+    raw["instrument"] = {"id": "DATA:depth", "asset_class": "spot", "currency": currency} | raw["instrument"]
+    return settings_of(raw)

@@ -1,7 +1,7 @@
 """What a depth backtest is of: a market maker, an instrument, an account, a venue with its latencies."""
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
@@ -55,6 +55,6 @@ class DepthSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     sample_ns: Annotated[int, Meta(gt=0, le=86_400_000_000_000)] = 1_000_000_000
 
 
-def settings_of(raw: Mapping[str, Any], overrides: Sequence[str] = ()) -> DepthSettings:
+def settings_of(raw: Mapping[str, Any]) -> DepthSettings:
     """Raises ConfigError, with a line for each problem."""
-    return checked(raw, overrides, DepthSettings)
+    return checked(raw, DepthSettings)

@@ -94,7 +94,8 @@ def cost_frame(result: Result) -> pl.DataFrame:
     """reason, fills, notional, fees, slippage. What is rounded to the tick is no slippage, nor is it counted."""
     instrument = result.settings.instrument
     units = pl.col("quantity").abs() * instrument.multiplier
-    slip = result.settings.simulation.slippage_ticks * instrument.tick_size
+    simulation = result.settings.simulation
+    slip = simulation.slippage_rate * pl.col("price").abs() + simulation.slippage_ticks * instrument.tick_size
     return (
         result.fills.group_by("reason", maintain_order=True)
         .agg(pl.len(), (units * pl.col("price").abs()).sum(), pl.col("fee").sum(), slippage=(units * slip).sum())

@@ -4,18 +4,9 @@ The same as a compiled strategy of bars in all but what it sees and what it writ
 nothing else, so that it can not see the future.
 """
 
-import hashlib
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
-
-import numba
-import numpy as np
-from numba import types
-from numba.core.errors import NumbaError
 
 from tradingd.kernels.compile import kernel
 from tradingd.kernels.depth_quotes import VIEW, WANTED
@@ -23,9 +14,10 @@ from tradingd.strategies.contract import (
     Bounds,
     CompiledInstance,
     Params,
-    StrategyError,
-    first_cause,
+    check_bounds,
+    machine_code,
     resolve_params,
+    source_of,
     to_record,
 )
 
@@ -46,7 +38,8 @@ class CompiledMaker:
         """Compiles for these parameters (from the disk cache where it can). Raises StrategyError."""
         resolved = resolve_params(self.name, self.defaults, self.bounds, params or {})
         state, values = to_record(self.initial(resolved)), to_record(resolved)
-        library, address = _compile(self.name, self.step, state.dtype, values.dtype)
+        records = (state.dtype, VIEW, values.dtype, WANTED)
+        library, address = machine_code(f"maker {self.name}", self.step, records, "state, view, params or wanted")
         return CompiledInstance(address, state, values, 0, library)
 
 
@@ -64,24 +57,7 @@ def compiled(
     """
 
     def decorate(step: Callable[..., None]) -> CompiledMaker:
-        text = Path(inspect.getfile(step)).read_text(encoding="utf-8")
-        digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-        if unknown := set(bounds or {}) - set(params or {}):
-            raise StrategyError(f"maker {step.__name__}: bounds for {sorted(unknown)}, which are no parameters")
-        return CompiledMaker(step.__name__, kernel(step), params or {}, bounds or {}, state, text, digest)
+        check_bounds(f"maker {step.__name__}", params or {}, bounds or {})
+        return CompiledMaker(step.__name__, kernel(step), params or {}, bounds or {}, state, *source_of(step))
 
     return decorate
-
-
-@cache  # asking numba for what it has compiled already takes longer than a start needs for all the rest
-def _compile(name: str, step: Any, state: np.dtype[Any], params: np.dtype[Any]) -> tuple[object, int]:
-    """The library that owns the step's machine code for these types, and the address of its C wrapper."""
-    signature = types.void(*(numba.from_dtype(dtype) for dtype in (state, VIEW, params, WANTED)))
-    try:
-        step.compile(signature)
-    except KeyError as error:
-        raise StrategyError(f"maker {name}: its state, view, params or wanted has no field {error}") from error
-    except NumbaError as error:
-        raise StrategyError(f"maker {name} does not compile: {first_cause(error)}") from error
-    result = step.overloads[signature.args]
-    return result.library, result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)
