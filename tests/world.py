@@ -65,6 +65,15 @@ STRATEGIES = (
         allocation=0.5,
     ),
     StrategySettings(name="flip", kind="coin_flip", instruments=("SIM:ALFA",), timeframe="1s", allocation=0.2),
+    StrategySettings(
+        name="pair",
+        kind="pair_reversion",
+        instruments=("SIM:EURUSD", "SIM:ALFA"),
+        timeframe="1s",
+        params={"period": 10},
+        exits=(ExitSettings(kind="fixed_ratio", params={"fraction": 0.01}),),
+        allocation=0.2,
+    ),
     StrategySettings(name="contrary", kind="Contrary", instruments=("SIM:EURUSD",), timeframe="1m", allocation=0.3),
 )
 SETTINGS = CoreSettings(

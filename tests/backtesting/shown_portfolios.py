@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tradingd.config.settings import Config
 from . import shown
 
 STOCK = {"asset_class": "equity", "lot_size": 1, "currency": "USD"}
+Strategy = Callable[[Sequence[dict[str, Any]]], dict[str, Any]]
 MARGIN = {"initial_rate": 0.5, "maintenance_rate": 0.25}
 CLOSE_H = 21  # UTC, of the days of the panel
 
@@ -41,9 +42,20 @@ def cross(instruments: Sequence[dict[str, Any]], timeframe: str, **params: Any) 
 
 
 def panel(realdata: Path, folder: Path) -> Config:
-    """Closes of twenty stocks, each a print at the end of its day: orders trade at the prints after them."""
+    """Twenty stocks, each its own trend."""
+    return of_closes(realdata, folder, None, lambda ids: cross(ids, "1d", fast=50, slow=200, long_only=True))
+
+
+def pair(realdata: Path, folder: Path) -> Config:
+    """Two makers of lemonade, one against the other."""
+    made = {"name": "pair", "kind": "pair_reversion", "instruments": ["US:KO", "US:PEP"], "timeframe": "1d"}
+    return of_closes(realdata, folder, ["KO", "PEP"], lambda _: made)
+
+
+def of_closes(realdata: Path, folder: Path, only: list[str] | None, strategy: Strategy) -> Config:
+    """Closes of stocks, each a print at the end of its day: orders trade at the prints after them."""
     wide = pl.read_csv(realdata / "bars" / "skfolio_sp500_20stocks_daily_1990_2022.csv.gz")
-    names = wide.columns[1:]
+    names = only or wide.columns[1:]
     days = pl.col("Date").str.to_datetime(time_unit="ns") + pl.duration(hours=CLOSE_H)
     prints = wide.unpivot(index="Date", on=names, variable_name="symbol", value_name="price").drop_nulls()
     prints.select("symbol", "price", ts=days).sort("ts", "symbol", maintain_order=True).write_parquet(
@@ -54,7 +66,6 @@ def panel(realdata: Path, folder: Path) -> Config:
     feed = {"kind": "file", "name": "closes", "files": [file]}
     costs = {"fees": {"per_unit": 0.005}, "margin": MARGIN, "tick_size": 0.000001}
     stocks = [{"id": f"US:{name}", **STOCK, **costs} for name in names]
-    strategy = cross(stocks, "1d", fast=50, slow=200, long_only=True)
     risk = {
         "stale_data_ms": 10 * 86_400_000,
         "price_collar": 0.5,
@@ -62,10 +73,22 @@ def panel(realdata: Path, folder: Path) -> Config:
         "daily_loss": 0.5,
         "order_rate": 256,
     }
-    return config(folder, stocks, feed, strategies=[strategy], risk=risk, bars={"timeframes": ["1d"]})
+    return config(folder, stocks, feed, strategies=[strategy(stocks)], risk=risk, bars={"timeframes": ["1d"]})
 
 
 def currencies(realdata: Path, folder: Path) -> Config:
+    """Three instruments in one account, each its own trend."""
+    return of_minutes(realdata, folder, lambda traded: cross(traded, "1m", slow=200))
+
+
+def pair_of_currencies(realdata: Path, folder: Path) -> Config:
+    """The same minutes, one currency against the other."""
+    ids = ["OANDA:EURUSD", "OANDA:NZDUSD"]
+    made = {"name": "pair", "kind": "pair_reversion", "instruments": ids, "timeframe": "1m", "params": {"period": 240}}
+    return of_minutes(realdata, folder, lambda _: made)
+
+
+def of_minutes(realdata: Path, folder: Path, strategy: Strategy) -> Config:
     """Minutes of three instruments in one account, at 5 % margin."""
     catalogue, files, traded = Catalogue(folder), [], []
     for one in shown.SHOWN:
@@ -75,7 +98,7 @@ def currencies(realdata: Path, folder: Path) -> Config:
             files.append({"path": str(catalogue.path(done.record)), "instrument": one.instrument, "timeframe": "1m"})
             traded.append({"id": one.instrument, "currency": "USD", **one.traded})
     feed = {"kind": "bars", "name": "minutes", "files": files}
-    return config(folder, traded, feed, strategies=[cross(traded, "1m", slow=200)])
+    return config(folder, traded, feed, strategies=[strategy(traded)])
 
 
 def prints(realdata: Path, folder: Path) -> Config:
@@ -94,12 +117,12 @@ def prints(realdata: Path, folder: Path) -> Config:
     return config(folder, stocks, feed, strategies=[cross(stocks, "1m")], simulation=simulation)
 
 
-SHOWN = (panel, currencies, prints)
+SHOWN = (panel, pair, currencies, pair_of_currencies, prints)
 
 
 def row(name: str, portfolio: Portfolio) -> str:
     bars = sum(len(asset.bars) for asset in portfolio.assets)
-    what = (shown.period(name, portfolio.equity), f"{len(portfolio.assets)}", f"{bars:,}")
+    what = (shown.period(name.replace("_", " "), portfolio.equity), f"{len(portfolio.assets)}", f"{bars:,}")
     return shown.line(*what, *shown.figures(portfolio.metrics))
 
 

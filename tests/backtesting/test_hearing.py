@@ -11,8 +11,10 @@ from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.hearing import signals_of
 from tradingd.backtesting.settings import BacktestSettings, settings_of
 from tradingd.feeds.bars.table import Bars
-from tradingd.strategies.loader import STRATEGIES
+from tradingd.strategies.contract import StrategyError
+from tradingd.strategies.loader import STRATEGIES, load_strategy
 
+SINGLE = [kind for kind in STRATEGIES if load_strategy(kind, Path()).legs == 1]
 TWINS = """
 import numpy as np
 from msgspec import Struct
@@ -94,7 +96,7 @@ def test_compiled_and_plain_python_say_the_same(
     assert said(fast) == said(slow)
 
 
-@pytest.mark.parametrize("kind", [*STRATEGIES, "twins.py:fast", "twins.py:slow"])
+@pytest.mark.parametrize("kind", [*SINGLE, "twins.py:fast", "twins.py:slow"])
 def test_nothing_that_comes_later_changes_what_was_said(
     settings: Callable[..., BacktestSettings], tmp_path: Path, kind: str
 ) -> None:
@@ -120,3 +122,10 @@ def test_what_is_not_allowed(settings: Callable[..., BacktestSettings], tmp_path
         signals_of(settings("twins.py:plain"), bars(50), tmp_path)
     with pytest.raises(BacktestError, match=r"exits are compiled; twins\.py:slow is plain Python"):
         signals_of(settings("sma_cross", "twins.py:slow"), bars(50), tmp_path)
+
+
+def test_a_strategy_of_several_instruments_is_told_where_it_belongs(
+    settings: Callable[..., BacktestSettings], tmp_path: Path
+) -> None:
+    with pytest.raises(StrategyError, match="pair_reversion takes 2 instruments at once, and has one here"):
+        signals_of(settings("pair_reversion"), bars(50), tmp_path)

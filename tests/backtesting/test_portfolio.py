@@ -106,7 +106,7 @@ def test_data_without_a_closed_bar_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.realdata
 def test_the_table_of_portfolios_is_what_comes_out(realdata: Path) -> None:
-    rows = [line for line in DOC.splitlines() if line.startswith(("| panel", "| currencies", "| prints"))]
+    rows = [line for line in DOC.splitlines() if line.startswith(("| panel", "| pair", "| currencies", "| prints"))]
     assert rows == list(shown_portfolios.table(realdata))
 
 

@@ -150,6 +150,10 @@ def test_several_files_in_one_feed_and_several_feeds_at_their_own_pace_are_good(
             {"strategies": strategy(exits=[{"kind": "coin_flip"}])},
             'strategies[0].exits[0].kind: "coin_flip" is a strategy; exits are fixed_ratio, trailing_atr or your own',
         ),
+        (
+            {"strategies": strategy(kind="pair_reversion", params={})},
+            "strategies[0].instruments: strategy pair_reversion takes 2 instruments at once, and has 1",
+        ),
         ({"strategies": strategy(kind="nowhere.py:mine")}, None),
         ({"journal": {"folder": "${NOT_SET_ANYWHERE}/j"}}, None),
     ],
@@ -211,6 +215,17 @@ def test_a_users_exit_has_to_be_compiled(tmp_path: Path) -> None:
     )
     found = problems(tmp_path, strategies=strategy(exits=[{"kind": "mine.py:Slow"}]))
     assert found == ["strategies[0].exits[0].kind: an exit has to be compiled; this one is plain Python"]
+
+
+def test_a_users_exit_takes_one_instrument(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from tradingd.strategies.contract import compiled\n\n\n"
+        "@compiled(legs=2)\n"
+        "def pair(state, bars, params, outs):\n"
+        "    outs.leg[0].target = 0.0\n"
+    )
+    found = problems(tmp_path, strategies=strategy(exits=[{"kind": "mine.py:pair"}]))
+    assert found == ["strategies[0].exits[0].kind: an exit takes one instrument; this is a strategy of several"]
 
 
 def test_all_problems_come_with_the_files_name(tmp_path: Path) -> None:

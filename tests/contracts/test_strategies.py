@@ -55,6 +55,8 @@ PARAMS = [
     ("sma_cross", {"fast": 7, "slow": 33, "long_only": True}),
     ("mean_reversion", {}),
     ("mean_reversion", {"period": 2, "entry": 0.5, "leave": 0.1, "long_only": True}),
+    ("pair_reversion", {}),
+    ("pair_reversion", {"period": 2, "entry": 0.5, "leave": 0.1}),
     ("coin_flip", {}),
     ("coin_flip", {"seed": -7, "hold_bars": 1, "long_only": True}),
 ]
@@ -72,7 +74,7 @@ def test_built_in_strategies(kind, params):
 
 
 @pytest.mark.parametrize(("kind", "params"), EXIT_PARAMS, ids=str)
-@pytest.mark.parametrize("strategy", ["coin_flip", "python"])
+@pytest.mark.parametrize("strategy", ["coin_flip", "pair_reversion", "python"])
 def test_exits_beside_a_strategy(strategy, kind, params):
     partner = Momentum if strategy == "python" else load_strategy(strategy, HERE)
     check_contract(partner, {}, [(load_strategy(kind, HERE), params)])

@@ -9,6 +9,7 @@ from tradingd.strategies.contract import compiled
 from tradingd.strategies.exits.fixed_ratio import fixed_ratio
 from tradingd.strategies.exits.trailing_atr import trailing_atr
 from tradingd.strategies.mean_reversion import mean_reversion
+from tradingd.strategies.pair_reversion import pair_reversion
 from tradingd.strategies.run import StrategyRun
 from tradingd.strategies.sma_cross import sma_cross
 
@@ -40,6 +41,27 @@ def test_mean_reversion_enters_outside_of_the_band_and_leaves_at_the_mean():
 
 def test_mean_reversion_sees_nothing_in_prices_that_stand_still():
     assert not outs(mean_reversion, np.full(100, 0.1), {"period": 7})["target"].any()
+
+
+def test_pair_reversion_trades_the_ratio_against_its_mean():
+    # given a ratio of two walks, and its distance from its mean in deviations, computed by NumPy
+    first, second = random_walk(600, 1), random_walk(600, 2)
+    ratio = first["close"] / second["close"]
+    windows = np.lib.stride_tricks.sliding_window_view(ratio, 20)
+    distance = np.concatenate([np.zeros(19), (ratio[19:] - windows.mean(axis=1)) / windows.std(axis=1)])
+    # when it is in beyond two deviations and out at the mean
+    held, expected = 0.0, []
+    for each in distance:
+        if abs(each) > 2.0:
+            held = -0.5 if each > 0.0 else 0.5
+        elif held * each >= 0.0:
+            held = 0.0
+        expected.append(held)
+    # then so is the strategy, and the second leg is on the other side
+    targets = StrategyRun(pair_reversion, {"period": 20}).feed(np.stack([first, second], axis=1))["target"]
+    assert targets[:, 0].tolist() == expected
+    assert (targets[:, 1] == -targets[:, 0]).all()
+    assert len(np.unique(targets)) == 3
 
 
 def test_a_coin_is_fair_seeded_and_blind():

@@ -164,10 +164,10 @@ def _in_progress(row: Records) -> dict[str, Any]:
 
 
 def _slot(memory: Memory, row: int) -> dict[str, Any]:
-    """The strategy's state and those of its exits, and what it wanted last."""
-    instances = memory.table[row].instances
-    own, *exits = (_instance(instance) for instance in instances)
-    return {"state": own, "exits": exits, "wish": _plain(memory.wishes[row])}
+    """The strategy's state and those of its exits, and what it wanted last; of several instruments the first has it."""
+    slot = memory.table[row]
+    own = {} if slot.instance is None else {"state": _instance(slot.instance)}
+    return own | {"exits": [_instance(leave) for leave in slot.exits], "wish": _plain(memory.wishes[row])}
 
 
 def _instance(instance: CompiledInstance | PythonInstance) -> Any:

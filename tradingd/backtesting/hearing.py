@@ -15,7 +15,7 @@ from tradingd.kernels.scan import INSTRUMENT
 from tradingd.kernels.signals import FULL, SIGNAL, UNLAWFUL, say, signal_bars
 from tradingd.kernels.slots import SLOT, weigh
 from tradingd.strategies.contract import CompiledInstance, PythonInstance, Target, bar_of, write_target
-from tradingd.strategies.loader import load_strategy
+from tradingd.strategies.loader import load_single
 
 Records = np.ndarray[Any, Any]
 ROOM = 4096
@@ -23,7 +23,7 @@ ROOM = 4096
 
 def signals_of(settings: BacktestSettings, bars: Bars, base: Path) -> Records:
     """What the strategy and its exits say, of kernels.signals.SIGNAL. Raises StrategyError, BacktestError."""
-    strategy = load_strategy(settings.kind, base).instantiate(settings.strategy)
+    strategy = load_single(settings.kind, base).instantiate(settings.strategy)
     exits = [_exit(leave.kind, leave.params, base) for leave in settings.exits]
     if isinstance(strategy, PythonInstance):
         return np.array(list(_heard_python(strategy, exits, instrument_of(settings), bars)), SIGNAL)
@@ -44,7 +44,7 @@ def doubled(records: Records) -> Records:
 
 
 def _exit(kind: str, params: dict[str, Any], base: Path) -> CompiledInstance:
-    instance = load_strategy(kind, base).instantiate(params)
+    instance = load_single(kind, base).instantiate(params)
     if not isinstance(instance, CompiledInstance):
         raise BacktestError(f"exits are compiled; {kind} is plain Python")
     return instance

@@ -10,7 +10,7 @@ from msgspec import Struct
 from tradingd.backtesting.errors import BacktestError
 from tradingd.columns import BarArray
 from tradingd.feeds.bars.table import Bars
-from tradingd.strategies.loader import load_strategy
+from tradingd.strategies.loader import load_single
 from tradingd.strategies.run import Outs, StrategyRun
 
 CUTS = 20
@@ -61,7 +61,7 @@ def warmup(kind: str, params: Params, bars: Bars, base: Path) -> Warmup:
     _check_length(bars)
     array = bars.records()
     whole = _outs(kind, params, array, base, warmup_bars=1)
-    declared = load_strategy(kind, base).instantiate(params).warmup_bars
+    declared = load_single(kind, base).instantiate(params).warmup_bars
     needed = 1
     for start in np.unique(np.linspace(1, len(bars) // 2, CUTS).astype(int)).tolist():
         differing = np.flatnonzero(~_same(_outs(kind, params, array[start:], base, warmup_bars=1), whole[start:]))
@@ -71,7 +71,7 @@ def warmup(kind: str, params: Params, bars: Bars, base: Path) -> Warmup:
 
 
 def _outs(kind: str, params: Params, bars: BarArray, base: Path, *, warmup_bars: int | None = None) -> Outs:
-    return StrategyRun(load_strategy(kind, base), params, warmup_bars=warmup_bars).feed(bars)
+    return StrategyRun(load_single(kind, base), params, warmup_bars=warmup_bars).feed(bars)
 
 
 def _same(a: Outs, b: Outs) -> Any:

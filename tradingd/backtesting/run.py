@@ -13,7 +13,7 @@ from tradingd.backtesting.result import Result
 from tradingd.backtesting.settings import BacktestSettings, currency_of, plain, settings_of
 from tradingd.config.overrides import apply_overrides
 from tradingd.feeds.bars.table import Bars, read_bars
-from tradingd.strategies.loader import load_strategy
+from tradingd.strategies.loader import load_single
 
 Engine = Literal["kernel", "event"]
 
@@ -59,7 +59,7 @@ def run(
         raise BacktestError("a journal is kept by the event engine alone; ask for that one too")
     bars.check_for(settings.instrument)
     kinds = (settings.kind, *(leave.kind for leave in settings.exits))
-    library = {kind: load_strategy(kind, base) for kind in kinds}
+    library = {kind: load_single(kind, base) for kind in kinds}
     if engine == "kernel":
         return Result.of(settings, library, bars, execute(settings, bars, base))
     from tradingd.backtesting.event import execute_by_core  # the database and all, which the kernel does without

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from tradingd.config.problems import Problem, join, suggestion
-from tradingd.strategies.contract import CompiledStrategy, StrategyError
+from tradingd.strategies.contract import CompiledStrategy, StrategyError, check_legs
 from tradingd.strategies.loader import EXITS, STRATEGIES, Strategy, load_strategy
 from tradingd.strategies.settings import ExitSettings, StrategySettings
 
@@ -17,9 +17,17 @@ def strategy_problems(strategy: StrategySettings, path: str, base: Path) -> Iter
     if strategy.kind in EXITS:
         yield Problem(f"{path}.kind", f'"{strategy.kind}" is an exit; it goes into the exits of a strategy')
     else:
-        yield from _problems(strategy.kind, strategy.params, path, base)
+        found = list(_problems(strategy.kind, strategy.params, path, base))
+        yield from found or _leg_problems(strategy, path, base)
     for n, leave in enumerate(strategy.exits):
         yield from _exit_problems(leave, f"{path}.exits[{n}]", base)
+
+
+def _leg_problems(strategy: StrategySettings, path: str, base: Path) -> Iterator[Problem]:
+    try:
+        check_legs(load_strategy(strategy.kind, base), len(strategy.instruments))
+    except StrategyError as error:
+        yield Problem(f"{path}.instruments", str(error))
 
 
 def _exit_problems(leave: ExitSettings, path: str, base: Path) -> Iterator[Problem]:
@@ -28,8 +36,13 @@ def _exit_problems(leave: ExitSettings, path: str, base: Path) -> Iterator[Probl
         return
     found = list(_problems(leave.kind, leave.params, path, base))
     yield from found
-    if not found and not isinstance(load_strategy(leave.kind, base), CompiledStrategy):
+    if found:
+        return
+    strategy = load_strategy(leave.kind, base)
+    if not isinstance(strategy, CompiledStrategy):
         yield Problem(f"{path}.kind", "an exit has to be compiled; this one is plain Python")
+    elif strategy.legs > 1:
+        yield Problem(f"{path}.kind", "an exit takes one instrument; this is a strategy of several")
 
 
 def _problems(kind: str, params: Mapping[str, Any], path: str, base: Path) -> Iterator[Problem]:

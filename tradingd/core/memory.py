@@ -3,7 +3,7 @@
 All of it can be rebuilt by re-executing recorded inputs; a snapshot only saves the time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
@@ -21,7 +21,14 @@ from tradingd.kernels.market import Market
 from tradingd.kernels.slots import SLOT
 from tradingd.risk.context import RiskState
 from tradingd.simulation.state import Terms, VenueState, terms_of
-from tradingd.strategies.contract import CompiledInstance, CompiledStrategy, PythonInstance, PythonStrategy
+from tradingd.strategies.contract import (
+    CompiledInstance,
+    CompiledStrategy,
+    PythonInstance,
+    PythonStrategy,
+    check_legs,
+)
+from tradingd.strategies.settings import StrategySettings
 
 Records = np.ndarray[Any, Any]
 Loaded = CompiledStrategy | type[PythonStrategy]
@@ -33,12 +40,21 @@ LATE_ROOM = 1024
 
 @dataclass(slots=True)
 class Slot:
-    """One strategy on one instrument."""
+    """One strategy on one instrument. Of a strategy of several instruments the first one's slot holds it."""
 
     strategy: str
     instrument: int
     timeframe: int
-    instances: tuple[CompiledInstance | PythonInstance, ...]  # the strategy and its exits
+    instance: CompiledInstance | PythonInstance | None
+    exits: tuple[CompiledInstance | PythonInstance, ...]
+    warmup_bars: int
+    legs: int  # instruments of the strategy's step
+    leg: int  # which of them this is
+
+    @property
+    def instances(self) -> tuple[CompiledInstance | PythonInstance, ...]:
+        """All that has a state of its own."""
+        return self.exits if self.instance is None else (self.instance, *self.exits)
 
 
 @dataclass(slots=True)
@@ -67,6 +83,9 @@ class Memory:
     slots: Records
     wishes: Records
     told: Records
+    leg_slots: I64  # legs of a strategy stand one after another
+    leg_bars: BarArray
+    leg_outs: Records
     market: Market
     venue: VenueState
     terms: Terms
@@ -84,7 +103,7 @@ class Memory:
 
 
 # the arrays that a snapshot keeps; the rest follows from the settings
-STATEFUL = ("cursor", "instruments", "work", "watched", "slots", "wishes", "told")
+STATEFUL = ("cursor", "instruments", "work", "watched", "slots", "wishes", "told", "leg_bars", "leg_outs")
 
 
 def build_memory(settings: CoreSettings, library: Library, venue: VenueState, risk: RiskState) -> Memory:
@@ -94,7 +113,8 @@ def build_memory(settings: CoreSettings, library: Library, venue: VenueState, ri
     for row, instrument in enumerate(settings.instruments):
         _fill_instrument(instruments[row], settings, instrument, zone_ranges[row])
     table = _slots(settings, library)
-    slots, steps = _slot_records(table)
+    leg_slots = _leg_slots(table)
+    slots, steps = _slot_records(table, leg_slots)
     cursor = np.zeros(1, k.CURSOR)
     cursor["bar_due_ns"] = cursor["timer_ns"] = NEVER
     cursor["grace_ns"] = settings.bars.grace_ms * 1_000_000
@@ -110,6 +130,9 @@ def build_memory(settings: CoreSettings, library: Library, venue: VenueState, ri
         slots=slots,
         wishes=wishes,
         told=wishes["final"].copy(),
+        leg_slots=leg_slots,
+        leg_bars=np.zeros(len(leg_slots), BAR),
+        leg_outs=new_wishes(len(leg_slots))["own"].copy(),
         market=Market.empty(len(instruments)),
         venue=venue,
         terms=terms_of(settings.simulation, settings.instruments, settings.accounts),
@@ -159,33 +182,49 @@ def _zones(instruments: tuple[Instrument, ...]) -> tuple[I64, I64, list[tuple[in
 def _slots(settings: CoreSettings, library: Library) -> list[Slot]:
     """Slots by instrument, then timeframe, then the order of the config."""
     ids = [instrument.id for instrument in settings.instruments]
-    slots = [
-        Slot(
-            strategy=strategy.name,
-            instrument=ids.index(instrument),
-            timeframe=TIMEFRAMES.index(strategy.timeframe),
-            instances=(
-                library[strategy.kind].instantiate(strategy.params),
-                *(library[leave.kind].instantiate(leave.params) for leave in strategy.exits),
-            ),
-        )
-        for strategy in settings.strategies
-        for instrument in strategy.instruments
-    ]
+    slots = [slot for strategy in settings.strategies for slot in _slots_of(strategy, library, ids)]
     return sorted(slots, key=lambda slot: (slot.instrument, slot.timeframe))
 
 
-def _slot_records(table: list[Slot]) -> tuple[Records, I64]:
+def _slots_of(strategy: StrategySettings, library: Library, ids: list[str]) -> Iterator[Slot]:
+    kind = library[strategy.kind]
+    check_legs(kind, len(strategy.instruments))
+    for leave in strategy.exits:
+        check_legs(library[leave.kind], 1)
+    for n, instrument in enumerate(strategy.instruments):
+        instance = kind.instantiate(strategy.params)
+        yield Slot(
+            strategy=strategy.name,
+            instrument=ids.index(instrument),
+            timeframe=TIMEFRAMES.index(strategy.timeframe),
+            instance=instance if kind.legs == 1 or n == 0 else None,
+            exits=tuple(library[leave.kind].instantiate(leave.params) for leave in strategy.exits),
+            warmup_bars=instance.warmup_bars,
+            legs=kind.legs,
+            leg=n if kind.legs > 1 else 0,
+        )
+
+
+def _slot_records(table: list[Slot], leg_slots: I64) -> tuple[Records, I64]:
     records = np.zeros(len(table), SLOT)
     rows: list[tuple[int, int, int]] = []
     for record, slot in zip(records, table, strict=True):
-        record["instrument"], record["timeframe"] = slot.instrument, slot.timeframe
-        record["python"] = isinstance(slot.instances[0], PythonInstance)
-        record["warmup"] = slot.instances[0].warmup_bars - 1
+        record["instrument"], record["timeframe"], record["legs"] = slot.instrument, slot.timeframe, slot.legs
+        record["python"] = isinstance(slot.instance, PythonInstance)
+        record["warmup"] = slot.warmup_bars - 1
         record["steps_start"] = len(rows)
         rows.extend(instance.row for instance in slot.instances if isinstance(instance, CompiledInstance))
         record["steps_stop"] = len(rows)
+        record["exits_start"] = len(rows) - len(slot.exits)
+    for leg, row in enumerate(leg_slots.tolist()):
+        records[row]["leg"], records[row]["first_leg"] = leg, leg - table[row].leg
     return records, np.array(rows, np.int64).reshape(-1, 3)
+
+
+def _leg_slots(table: list[Slot]) -> I64:
+    """Slots of strategies of several instruments, the legs of each one after another."""
+    rows = (row for row, slot in enumerate(table) if slot.legs > 1)
+    return np.array(sorted(rows, key=lambda row: (table[row].strategy, table[row].leg)), np.int64)
 
 
 def _slot_index(table: list[Slot], instruments: int) -> I64:

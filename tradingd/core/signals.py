@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from tradingd.core import execution
+from tradingd.core.memory import Memory
 from tradingd.core.turn import Turn
 from tradingd.core.watch import watch, watch_time
 from tradingd.events import Anomaly, Decision, Signal
@@ -42,7 +43,7 @@ def on_warmed(turn: Turn) -> None:
 def _step_python(turn: Turn, slot: int) -> bool:
     """Runs a Python strategy on its newest bar; True where what it wants has changed."""
     m = turn.memory
-    instance = m.table[slot].instances[0]
+    instance = m.table[slot].instance
     assert isinstance(instance, PythonInstance)
     wish = instance.on_bar(bar_of(m.scratch.bars[m.slots["bar"][slot]]))
     if wish is not None:
@@ -65,7 +66,7 @@ def _tell(turn: Turn, slot: int) -> None:
         turn.emit(
             Anomaly("unlawful wish", f"strategy {entry.strategy} wanted a target or confidence that is not allowed")
         )
-    bar = m.scratch.bars[m.slots["bar"][slot]]
+    bar = _newest_bar(m, slot)
     target, confidence, stop, take_profit = told.item()
     turn.emit(
         Signal(
@@ -79,6 +80,13 @@ def _tell(turn: Turn, slot: int) -> None:
             take_profit=_absent(take_profit),
         )
     )
+
+
+def _newest_bar(m: Memory, slot: int) -> Any:
+    """A BAR. That of a leg may have closed before those of the other legs, in a batch that is gone."""
+    if m.table[slot].legs > 1:
+        return m.leg_bars[m.slots["leg"][slot]]
+    return m.scratch.bars[m.slots["bar"][slot]]
 
 
 def _absent(price: float) -> float | None:

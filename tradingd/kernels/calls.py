@@ -75,6 +75,12 @@ def local_copy(_typing: Any, record: Any) -> Any:
 
 
 @kernel
+def run_once(address: int, state: int, params: int, bar: int, out: int) -> None:
+    """One step, all by address."""
+    call_step(address, state, bar, params, out)
+
+
+@kernel
 def run_steps(address: int, state: int, bars: BarArray, params: int, out: Array, outs: Array) -> None:
     """Steps one strategy over `bars`: `out` (1,) of OUT goes in and comes back, `outs` gets it after each bar."""
     for i in range(len(bars)):

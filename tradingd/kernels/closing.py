@@ -8,7 +8,7 @@ from tradingd.columns import DAY_TIMEFRAME, I64, TIMEFRAME_NS, BarArray
 from tradingd.kernels.bars import bar_merge, bar_start, bar_write
 from tradingd.kernels.compile import kernel
 from tradingd.kernels.sessions import session_bounds
-from tradingd.kernels.slots import step
+from tradingd.kernels.slots import step, step_legs
 
 Records = Any  # a NumPy record array
 
@@ -37,6 +37,9 @@ def close_overdue(
     steps: I64,
     wishes: Records,
     told: Records,
+    leg_slots: I64,
+    leg_bars: BarArray,
+    leg_outs: Records,
     zone_from_ns: I64,
     zone_offset_s: I64,
     bars: BarArray,
@@ -50,8 +53,8 @@ def close_overdue(
         zone = zone_from_ns[s.zone_start : s.zone_stop]
         offsets = zone_offset_s[s.zone_start : s.zone_stop]
         changed |= close_bars(
-            c, k, s, c.core_ns - c.grace_ns, work, slots, slot_of, steps, wishes, told, zone, offsets,
-            bars, bar_seq, bar_n,
+            c, k, instruments, c.core_ns - c.grace_ns, work, slots, slot_of, steps, wishes, told, leg_slots, leg_bars,
+            leg_outs, zone, offsets, bars, bar_seq, bar_n,
         )  # fmt: skip
     due = NEVER
     for k in range(instruments.size):
@@ -66,7 +69,7 @@ def close_overdue(
 def close_bars(
     c: Records,
     k: int,
-    s: Records,
+    instruments: Records,
     until_ns: int,
     work: Records,
     slots: Records,
@@ -74,6 +77,9 @@ def close_bars(
     steps: I64,
     wishes: Records,
     told: Records,
+    leg_slots: I64,
+    leg_bars: BarArray,
+    leg_outs: Records,
     zone: I64,
     offsets: I64,
     bars: BarArray,
@@ -85,6 +91,7 @@ def close_bars(
     A closed bar goes into the coarser one it feeds before that one is looked at, so coarser bars are sums of finer.
     """
     changed = False
+    s = instruments[k]
     for j in range(s.base, TIMEFRAME_COUNT):
         w = work[k, j]
         if w.trades == 0 or w.ts_close > until_ns:
@@ -97,7 +104,12 @@ def close_bars(
         w.trades = 0
         cell = k * TIMEFRAME_COUNT + j
         for slot in range(slot_of[cell], slot_of[cell + 1]):
-            changed |= step(slots[slot], bars[at], at, s, steps, wishes[slot], told[slot])
+            if slots[slot].legs == 1:
+                changed |= step(slots[slot], bars[at], at, s, steps, wishes[slot], told[slot])
+            else:
+                changed |= step_legs(
+                    slots[slot], bars[at], at, instruments, slots, steps, wishes, told, leg_slots, leg_bars, leg_outs
+                )
     return changed
 
 

@@ -107,6 +107,9 @@ def scan(
     steps: I64,
     wishes: Records,
     told: Records,
+    leg_slots: I64,
+    leg_bars: BarArray,
+    leg_outs: Records,
     zone_from_ns: I64,
     zone_offset_s: I64,
     last: F64,
@@ -150,8 +153,8 @@ def scan(
             c.stage = TIMERS
             if c.core_ns >= c.bar_due_ns:
                 changed = close_overdue(
-                    c, instruments, work, slots, slot_of, steps, wishes, told, zone_from_ns, zone_offset_s,
-                    bars, bar_seq, bar_n,
+                    c, instruments, work, slots, slot_of, steps, wishes, told, leg_slots, leg_bars, leg_outs,
+                    zone_from_ns, zone_offset_s, bars, bar_seq, bar_n,
                 )  # fmt: skip
                 if changed:
                     return CHANGED
@@ -196,8 +199,8 @@ def scan(
                 zone = zone_from_ns[s.zone_start : s.zone_stop]
                 offsets = zone_offset_s[s.zone_start : s.zone_stop]
                 if close_bars(
-                    c, k, s, base.ts_close, work, slots, slot_of, steps, wishes, told, zone, offsets,
-                    bars, bar_seq, bar_n,
+                    c, k, instruments, base.ts_close, work, slots, slot_of, steps, wishes, told, leg_slots, leg_bars,
+                    leg_outs, zone, offsets, bars, bar_seq, bar_n,
                 ):  # fmt: skip
                     return CHANGED
             continue
@@ -244,7 +247,10 @@ def scan(
             continue
         zone = zone_from_ns[s.zone_start : s.zone_stop]
         offsets = zone_offset_s[s.zone_start : s.zone_stop]
-        changed = close_bars(c, k, s, t, work, slots, slot_of, steps, wishes, told, zone, offsets, bars, bar_seq, bar_n)
+        changed = close_bars(
+            c, k, instruments, t, work, slots, slot_of, steps, wishes, told, leg_slots, leg_bars, leg_outs,
+            zone, offsets, bars, bar_seq, bar_n,
+        )  # fmt: skip
         opened, closes = borders(s, s.base, t, zone, offsets)
         if t < closes:  # else outside of a day's session
             bar_start(base, opened, closes, x, z)

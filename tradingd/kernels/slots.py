@@ -1,4 +1,8 @@
-"""A strategy and its exits on a closed bar: stepped, put on the grid, and compared with what was last told."""
+"""A strategy and its exits on a closed bar: stepped, put on the grid, and compared with what was last told.
+
+A strategy of several instruments has a slot for each, its legs. It is stepped once all of them have a bar of the same
+close; bars without such partners it never sees.
+"""
 
 from typing import Any
 
@@ -19,7 +23,11 @@ SLOT = np.dtype(
         ("timeframe", "i8"),
         ("python", "i8"),  # 1: its own step runs in Python
         ("steps_start", "i8"),  # addresses of its step (where compiled) and its exits, as kernels.calls takes them
+        ("exits_start", "i8"),
         ("steps_stop", "i8"),
+        ("legs", "i8"),  # instruments of its strategy
+        ("first_leg", "i8"),  # row of the first of them in the legs; of one instrument there is none
+        ("leg", "i8"),  # its own
         ("changed", "i8"),
         ("warmup", "i8"),  # bars still to be seen before what it wants counts
         ("unlawful", "i8"),  # it wanted a target or confidence that is not allowed
@@ -40,14 +48,47 @@ def step(slot: Records, bar: Records, at: int, s: Records, steps: I64, wish: Rec
 
 
 @kernel
+def step_legs(
+    slot: Records,
+    bar: Records,
+    at: int,
+    instruments: Records,
+    slots: Records,
+    steps: I64,
+    wishes: Records,
+    told: Records,
+    leg_slots: I64,
+    leg_bars: BarArray,
+    leg_outs: Records,
+) -> bool:
+    """The same for a strategy of several instruments, of which one has a closed bar: it is stepped with the last."""
+    slot.bar = at
+    leg_bars[slot.leg] = bar
+    first, stop = slot.first_leg, slot.first_leg + slot.legs
+    for leg in range(first, stop):
+        if leg_bars[leg].ts_close != bar.ts_close:
+            return False
+    row = steps[slots[leg_slots[first]].steps_start]
+    call_step(row[0], row[1], address_of(leg_bars[first]), row[2], address_of(leg_outs[first]))
+    changed = False
+    for leg in range(first, stop):
+        entry, wish = slots[leg_slots[leg]], wishes[leg_slots[leg]]
+        copy_out(leg_outs[leg], wish.own)
+        exits = steps[entry.exits_start : entry.steps_stop]
+        s = instruments[entry.instrument]
+        changed |= weigh(entry, address_of(leg_bars[leg]), s, exits, wish, told[leg_slots[leg]])
+        copy_out(wish.own, leg_outs[leg])  # what was wanted too early is not held
+    return changed
+
+
+@kernel
 def settle(slot: Records, bar: Records, s: Records, steps: I64, wish: Records, told: Records) -> bool:
     """Runs what is compiled of a slot, puts prices on the grid and compares the outcome with what was last told."""
-    rows = steps[slot.steps_start : slot.steps_stop]
     at = address_of(bar)
     if slot.python == 0:
-        call_step(rows[0, 0], rows[0, 1], at, rows[0, 2], address_of(wish.own))
-        rows = rows[1:]
-    return weigh(slot, at, s, rows, wish, told)
+        row = steps[slot.steps_start]
+        call_step(row[0], row[1], at, row[2], address_of(wish.own))
+    return weigh(slot, at, s, steps[slot.exits_start : slot.steps_stop], wish, told)
 
 
 @kernel

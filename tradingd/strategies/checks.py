@@ -51,7 +51,8 @@ def extreme_markets(count: int) -> dict[str, BarArray]:
 def check_contract(strategy: Strategy, params: Mapping[str, Any] | None = None, exits: Exits = ()) -> None:
     """All the checks. Raises AssertionError that says which one failed."""
     warmup = StrategyRun(strategy, params, exits).warmup_bars
-    bars = random_walk(3 * warmup + 500)
+    walks = [random_walk(3 * warmup + 500, seed) for seed in range(1, strategy.legs + 1)]
+    bars = _together(walks)
     whole = StrategyRun(strategy, params, exits).feed(bars)
     check_deterministic(strategy, params, exits, bars, whole)
     check_causal(strategy, params, exits, bars, whole)
@@ -59,8 +60,15 @@ def check_contract(strategy: Strategy, params: Mapping[str, Any] | None = None, 
     check_warmup(strategy, params, bars)
     check_named_state(strategy, params)
     for name, market in extreme_markets(3 * warmup + 100).items():
-        outs = StrategyRun(strategy, params, exits).feed(market)  # raises where a target or confidence is not allowed
+        # raises where a target or confidence is not allowed
+        outs = StrategyRun(strategy, params, exits).feed(_together([market] * strategy.legs))
         assert np.isfinite(outs["target"]).all(), f"{name} prices: a target is not finite"
+
+
+def _together(legs: Sequence[BarArray]) -> BarArray:
+    """(n,) of one instrument, (n, legs) of several."""
+    joined: BarArray = legs[0] if len(legs) == 1 else np.stack(legs, axis=1)
+    return joined
 
 
 def check_deterministic(

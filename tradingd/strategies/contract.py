@@ -68,6 +68,7 @@ class CompiledStrategy:
     bounds    lowest and highest value, both allowed, of those parameters that have them
     lines     what a report draws over the candles; nothing that trades calls it
     text      of the file that holds the step; `digest` is of the text
+    legs      instruments that one step is given
     """
 
     name: str
@@ -80,6 +81,7 @@ class CompiledStrategy:
     lines: Lines
     text: str
     digest: str
+    legs: int = 1
 
     def resolve(self, params: Mapping[str, Any]) -> Params:
         """All parameters, defaults filled in. Raises StrategyError for unknown names, wrong types, bounds broken."""
@@ -92,7 +94,7 @@ class CompiledStrategy:
         """Compiles for these parameters (from the disk cache where it can). Raises StrategyError."""
         resolved = self.resolve(params or {})
         state, values = to_record(self.initial(resolved)), to_record(resolved)
-        records = (state.dtype, BAR, values.dtype, OUT)
+        records = (state.dtype, _of_legs(BAR, self.legs), values.dtype, _of_legs(OUT, self.legs))
         library, address = machine_code(f"strategy {self.name}", self.step, records, "state, bar, params or out")
         return CompiledInstance(address, state, values, self.warmup(resolved), library)
 
@@ -105,6 +107,7 @@ def compiled(
     bounds: Bounds | None = None,
     check: Callable[[Params], str | None] = lambda _: None,
     lines: Lines = lambda *_: {},
+    legs: int = 1,
 ) -> Callable[[Callable[..., None]], CompiledStrategy]:
     """Makes a compiled strategy (or exit) of a step `(state, bar, params, out)`.
 
@@ -114,21 +117,35 @@ def compiled(
     bounds  lowest and highest value by name
     check   what is wrong with these parameters together, or None
     lines   of the parameters and the bars as columns: prices by name that a report draws over the candles
+    legs    instruments of one step: with more than one, bar and out are those of `bar.leg[0]`, `bar.leg[1]` and so on,
+            in the config's order, and the step runs where all of them have closed a bar at the same time
     """
 
     def decorate(step: Callable[..., None]) -> CompiledStrategy:
         defaults, text_and_digest = params or {}, source_of(step)
         check_bounds(f"strategy {step.__name__}", defaults, bounds or {})
-        made = (state, warmup, check, lines, *text_and_digest)
+        made = (state, warmup, check, lines, *text_and_digest, legs)
         return CompiledStrategy(step.__name__, kernel(step), defaults, bounds or {}, *made)
 
     return decorate
+
+
+def _of_legs(dtype: np.dtype[Any], legs: int) -> np.dtype[Any]:
+    """What a step is given: one record, or as many as there are legs, one after another."""
+    return dtype if legs == 1 else np.dtype([("leg", dtype, (legs,))], align=True)
 
 
 def source_of(made: Any) -> tuple[str, str]:
     """Text of the file that holds a step or a class, and its digest."""
     text = Path(inspect.getfile(made)).read_text(encoding="utf-8")
     return text, hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def check_legs(strategy: CompiledStrategy | type["PythonStrategy"], instruments: int) -> None:
+    """Raises StrategyError where a strategy of several instruments has not got as many; of one, each has its own."""
+    if strategy.legs > 1 and strategy.legs != instruments:
+        name = strategy.name if isinstance(strategy, CompiledStrategy) else strategy.__name__
+        raise StrategyError(f"strategy {name} takes {strategy.legs} instruments at once, and has {instruments}")
 
 
 def check_bounds(who: str, defaults: Params, bounds: Bounds) -> None:
@@ -236,6 +253,7 @@ class PythonStrategy:
 
     text: ClassVar[str] = ""
     digest: ClassVar[str] = ""
+    legs: ClassVar[int] = 1
 
     def __init_subclass__(cls) -> None:
         cls.text, cls.digest = source_of(cls)

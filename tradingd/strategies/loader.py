@@ -12,7 +12,9 @@ from tradingd.kernels.compile import CACHE_DIR
 from tradingd.strategies.contract import CompiledStrategy, PythonStrategy, StrategyError
 from tradingd.strategies.sources import check_source
 
-STRATEGIES = {name: f"tradingd.strategies.{name}" for name in ("coin_flip", "mean_reversion", "sma_cross")}
+STRATEGIES = {
+    name: f"tradingd.strategies.{name}" for name in ("coin_flip", "mean_reversion", "pair_reversion", "sma_cross")
+}
 EXITS = {name: f"tradingd.strategies.exits.{name}" for name in ("fixed_ratio", "trailing_atr")}
 BUILT_IN = STRATEGIES | EXITS
 
@@ -30,6 +32,16 @@ def load_strategy(kind: str, base_dir: Path) -> Strategy:
             f'no strategy {kind!r}; there are {", ".join(BUILT_IN)}, and your own as "path/to/file.py:name"'
         )
     return _named(importlib.import_module(BUILT_IN[kind]), kind, kind)
+
+
+def load_single(kind: str, base_dir: Path) -> Strategy:
+    """The same, of one instrument alone, as exits and backtests of one file are. Raises StrategyError."""
+    strategy = load_strategy(kind, base_dir)
+    if strategy.legs > 1:
+        raise StrategyError(
+            f"{kind} takes {strategy.legs} instruments at once, and has one here; give them in a config (-c)"
+        )
+    return strategy
 
 
 def load_file(file: Path) -> ModuleType:

@@ -19,7 +19,8 @@ class ExitSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """One strategy on the closed bars of one timeframe of its instruments, each with a state of its own.
+    """One strategy on the closed bars of one timeframe of its instruments, each with a state of its own; one that takes
+    several at once (`pair_reversion`) has one state for exactly as many.
 
     weight      of its vote when strategies are combined
     allocation  fraction of the account's equity that a target of 1.0 stands for
