@@ -129,8 +129,9 @@ def _process(frame: pl.DataFrame, folder: Path) -> tuple[float, int]:
     command = [sys.executable, "-c", COLD, "backtest", "-s", "sma_cross", "-d", str(path), "--balance", "1000000"]
     for name, value in (("lot_size", "0.000001"), ("fees.taker_rate", "0.00001")):
         command += ["--set", f"instrument.{name}={value}"]
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # as where installed
     start = time.perf_counter()
-    done = subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env)
     return time.perf_counter() - start, int(done.stderr.split()[1]) * 1024
 
 

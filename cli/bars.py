@@ -1,6 +1,5 @@
 """trade bars: bars out of a journal, or of a feed."""
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -69,6 +68,8 @@ def _of_feed(config: Path, feed: str | None, overrides: list[str], timeframe: Ti
     if feed is None and len(names) > 1:
         raise frame.UsageError(f"say which feed: --feed with one of {', '.join(names)}")
     note("reading the feed ...")
+    import asyncio
+
     return asyncio.run(bars_of_feed(resolved, feed or names[0], timeframe, config.absolute().parent))
 
 

@@ -3,7 +3,6 @@
 import os
 import platform
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -159,6 +158,8 @@ def _space(folder: Path) -> Finding:
 
 def _sync(folder: Path) -> Finding:
     try:
+        import statistics
+
         median_ms = statistics.median(_sync_ms(folder))
     except OSError as error:
         return Finding("fsync", "fail", f"can not write at {folder}: {error.strerror}; choose a folder you own")

@@ -1,6 +1,7 @@
 """A backtest from settings and data to a result: what `from tradingd import backtest` is."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from tradingd.backtesting.result import Result
 from tradingd.backtesting.settings import BacktestSettings, currency_of, plain, settings_of
 from tradingd.config.overrides import apply_overrides
 from tradingd.feeds.bars.table import Bars, read_bars
+from tradingd.kernels import posting
 from tradingd.strategies.loader import load_single
 
 Engine = Literal["kernel", "event"]
@@ -44,7 +46,7 @@ def backtest(
     """
     if not isinstance(data, pl.DataFrame | str | Path):
         raise BacktestError(f"data is a {type(data).__name__}; give a Polars DataFrame or a file")
-    bars = Bars.of(data) if isinstance(data, pl.DataFrame) else read_bars(Path(data))
+    bars = Bars.of(data) if isinstance(data, pl.DataFrame) else _read_beside(Path(data))
     name = "DATA:frame" if isinstance(data, pl.DataFrame) else _instrument_id(Path(data))
     raw = plain({"instrument": {}, "account": {}, **settings, "kind": strategy, "strategy": dict(params or {})})
     apply_overrides(raw, sets)  # before the defaults, some of which follow from what is given
@@ -65,6 +67,14 @@ def run(
     from tradingd.backtesting.event import execute_by_core  # the database and all, which the kernel does without
 
     return Result.of(settings, library, bars, execute_by_core(settings, bars, library, journal))
+
+
+def _read_beside(path: Path) -> Bars:
+    """The compiler wakes up meanwhile: in a new process that takes longer than a million bars do."""
+    with ThreadPoolExecutor(1, "bars") as beside:
+        bars = beside.submit(read_bars, path)
+        posting.load()
+        return bars.result()
 
 
 def _instrument_id(path: Path) -> str:

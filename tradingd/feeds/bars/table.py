@@ -15,6 +15,7 @@ from tradingd.instruments import Instrument
 TIMES = ("ts_open_ns", "ts_close_ns")
 PRICES = ("open", "high", "low", "close")
 DECIMALS_MAX = 8
+SAMPLE = 1000
 SHORTEST_NS = 4  # of a bar: it opens, trades at its worst, and closes, each at a time of its own
 
 
@@ -114,8 +115,9 @@ class Bars:
         columns = [getattr(self, name) for name in PRICES]  # one at a time: together they are large
         smallest = min(np.abs(prices[prices != 0.0]).min(initial=1.0) for prices in columns)
         most = DECIMALS_MAX - int(np.floor(np.log10(smallest)))
+        parts = [*(prices[:SAMPLE] for prices in columns), *columns]  # most powers fail at the first few prices
         for decimals in range(most):
-            if all(np.array_equal(np.round(prices, decimals), prices) for prices in columns):
+            if all(np.array_equal(np.round(prices, decimals), prices) for prices in parts):
                 return float(f"1e-{decimals}")
         return float(f"1e-{most}")
 
