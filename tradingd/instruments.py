@@ -129,12 +129,30 @@ class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
         return self.id.partition(":")[2]
 
 
+class Conversion(Struct, frozen=True, forbid_unknown_fields=True):
+    """At which price one unit of a currency counts in another account.
+
+    into         currency of that account
+    instrument   id; its price is the rate
+    inverse      the rate is 1 / price: what is priced is the other currency
+    """
+
+    into: Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,9}$")]
+    instrument: str
+    inverse: bool = False
+
+
 class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """One account per currency. Money is a whole number of `unit`: "0.000001" makes the balance count millionths."""
+    """One account per currency. Money is a whole number of `unit`: "0.000001" makes the balance count millionths.
+
+    With a `conversion` it is a part of another account: sizes, margin and limits look at the equity of both together.
+    Its money stays in its own currency.
+    """
 
     currency: Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,9}$")]
     balance: Annotated[str, Meta(pattern=r"^\d+(\.\d+)?$")]
     unit: Annotated[str, Meta(pattern=r"^(1|0\.0*1)$")] = "0.000001"
+    conversion: Conversion | None = None
 
     @property
     def units_per_one(self) -> int:

@@ -24,13 +24,13 @@ from . import shown
 
 STOCK = {"asset_class": "equity", "lot_size": 1, "currency": "USD"}
 Strategy = Callable[[Sequence[dict[str, Any]]], dict[str, Any]]
+DOLLARS = {"currency": "USD", "balance": "1000000", "unit": "0.000001"}
 MARGIN = {"initial_rate": 0.5, "maintenance_rate": 0.25}
 CLOSE_H = 21  # UTC, of the days of the panel
 
 
 def config(folder: Path, instruments: Sequence[dict[str, Any]], feed: dict[str, Any], **more: Any) -> Config:
-    account = {"currency": "USD", "balance": "1000000", "unit": "0.000001"}
-    made = {"name": "shown", "instruments": list(instruments), "accounts": [account], "feeds": [feed], **more}
+    made = {"name": "shown", "instruments": list(instruments), "accounts": [DOLLARS], "feeds": [feed], **more}
     return resolve(made, folder)
 
 
@@ -101,6 +101,19 @@ def of_minutes(realdata: Path, folder: Path, strategy: Strategy) -> Config:
     return config(folder, traded, feed, strategies=[strategy(traded)])
 
 
+def yen(realdata: Path, folder: Path) -> Config:
+    """Minutes of dollars in yen, in an account in dollars: profits are yen, and count at the same price."""
+    asked = Asked(format="csv", timeframe="1m", stamp="open", timezone="UTC", columns={"ts": "timestamp"})
+    catalogue, source = Catalogue(folder), realdata / "bars" / "fxcm_usdjpy_1m_bid_201302.csv.gz"
+    done = import_files(catalogue, [source], "FXCM:USDJPY", asked, replace=False, strict=False)
+    traded = {"id": "FXCM:USDJPY", "currency": "JPY", **shown.FX, "tick_size": 0.001}
+    file = {"path": str(catalogue.path(done.record)), "instrument": "FXCM:USDJPY", "timeframe": "1m"}
+    feed = {"kind": "bars", "name": "minutes", "files": [file]}
+    conversion = {"into": "USD", "instrument": "FXCM:USDJPY", "inverse": True}
+    accounts = [DOLLARS, {"currency": "JPY", "balance": "0", "unit": "0.01", "conversion": conversion}]
+    return config(folder, [traded], feed, strategies=[cross([traded], "1m", slow=200)], accounts=accounts)
+
+
 def prints(realdata: Path, folder: Path) -> Config:
     """Every print of SPY in five sessions; orders take 5 ms."""
     traded = {"id": "US:SPY", **STOCK, "tick_size": 0.01, "fees": {"per_unit": 0.005, "minimum": 1.0}, "margin": MARGIN}
@@ -117,7 +130,7 @@ def prints(realdata: Path, folder: Path) -> Config:
     return config(folder, stocks, feed, strategies=[cross(stocks, "1m")], simulation=simulation)
 
 
-SHOWN = (panel, pair, currencies, pair_of_currencies, prints)
+SHOWN = (panel, pair, currencies, pair_of_currencies, yen, prints)
 
 
 def row(name: str, portfolio: Portfolio) -> str:

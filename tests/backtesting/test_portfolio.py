@@ -19,6 +19,9 @@ from tradingd.journal.verify import verify
 from . import shown_portfolios
 from .test_shown import DOC
 
+MINUTE = 60_000_000_000
+SHOWN = ("| panel", "| pair", "| currencies", "| yen", "| prints")
+
 
 def fills_of(journal: Path) -> list[tuple[object, ...]]:
     """Without the ClOrdIDs, which name their journal."""
@@ -91,7 +94,7 @@ price = 1
 
 
 @pytest.mark.parametrize(
-    ("added", "said"), [(ACCOUNT, "a backtest has one account"), (FEED, "a backtest takes one feed")]
+    ("added", "said"), [(ACCOUNT, "a backtest has one account; give the others"), (FEED, "a backtest takes one feed")]
 )
 def test_what_is_not_there_yet_is_one_line(tmp_path: Path, added: str, said: str) -> None:
     with pytest.raises(BacktestError, match=said):
@@ -106,8 +109,48 @@ def test_data_without_a_closed_bar_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.realdata
 def test_the_table_of_portfolios_is_what_comes_out(realdata: Path) -> None:
-    rows = [line for line in DOC.splitlines() if line.startswith(("| panel", "| pair", "| currencies", "| prints"))]
+    rows = [line for line in DOC.splitlines() if line.startswith(SHOWN)]
     assert rows == list(shown_portfolios.table(realdata))
+
+
+def test_what_is_made_in_another_currency_counts_at_its_price(tmp_path: Path) -> None:
+    # given an instrument whose profits are yen, and whose price is what a dollar costs
+    rng, rows = np.random.default_rng(5), 3000
+    close = np.round(100.0 + np.cumsum(rng.standard_normal(rows)) * 0.1, 3)
+    opened = np.arange(rows, dtype=np.int64) * MINUTE + 1_700_000_100_000_000_000
+    before = np.concatenate([[100.0], close[:-1]])
+    prices = {"open": before, "high": np.maximum(before, close), "low": np.minimum(before, close), "close": close}
+    pl.DataFrame({"ts_open_ns": opened, "ts_close_ns": opened + MINUTE, **prices}).write_parquet(tmp_path / "f.parquet")
+    traded = {"id": "FX:USDJPY", "asset_class": "fx", "tick_size": 0.001, "lot_size": 1000, "currency": "JPY"}
+    conversion = {"into": "USD", "instrument": "FX:USDJPY", "inverse": True}
+    file = {"path": "f.parquet", "instrument": "FX:USDJPY", "timeframe": "1m"}
+    config = {
+        "name": "yen",
+        "instruments": [traded | {"fees": {"taker_rate": 0.0001}, "margin": {"initial_rate": 0.05}}],
+        "accounts": [
+            {"currency": "USD", "balance": "100000", "unit": "0.01"},
+            {"currency": "JPY", "balance": "1000000", "unit": "1", "conversion": conversion},
+        ],
+        "feeds": [{"kind": "bars", "name": "minutes", "files": [file]}],
+        "strategies": [{"name": "own", "kind": "sma_cross", "instruments": ["FX:USDJPY"], "timeframe": "1m"}],
+        "simulation": {"latency_ms": 0.0},
+    }
+    portfolio = run_config(resolve(config, tmp_path), tmp_path)
+    # then equity is the dollars, and all yen at each close
+    fills = portfolio.assets[0].fills
+    position = portfolio.assets[0].equity["position"].to_numpy()
+    flow, fees = -(fills["quantity"] * fills["price"]).to_numpy(), fills["fee"].to_numpy()
+    cash = np.zeros(rows)
+    np.add.at(cash, fills["bar"].to_numpy(), flow - fees)
+    yen = 1_000_000 + np.cumsum(cash) + position * close
+    assert portfolio.equity["equity"].to_numpy() == pytest.approx(100_000 + yen / close, abs=0.02)
+    assert portfolio.initial == pytest.approx(100_000 + 1_000_000 / close[0])
+    assert portfolio.metrics.closed_trades > 20
+    # and each trade counts at the price of its end
+    trade, made = portfolio.trades.row(0, named=True), portfolio.assets[0].trades.row(0, named=True)
+    at_end = close[np.searchsorted(opened + MINUTE, made["exit_ts_ns"], side="right") - 1]
+    assert trade["profit"] == pytest.approx(made["profit"] / at_end)
+    assert portfolio.metrics.fees == pytest.approx((fees / close[fills["bar"].to_numpy() - 1]).sum())
 
 
 BRACKETED = """
@@ -121,7 +164,6 @@ class Bracketed(PythonStrategy):
     def on_bar(self, state, bar, params):
         return Target(0.5, stop=95.0, take_profit=105.0)
 """
-MINUTE = 60_000_000_000
 
 
 def minutes() -> pl.DataFrame:

@@ -34,6 +34,10 @@ def problems(tmp_path: Path, **changes: Any) -> list[str]:
     return str(raised.value).splitlines()
 
 
+USD = {"currency": "USD", "balance": "1000"}
+EUR = {"currency": "EUR", "balance": "0"}
+
+
 def strategy(**changes: Any) -> list[dict[str, Any]]:
     return [RAW["strategies"][0] | changes]
 
@@ -153,6 +157,18 @@ def test_several_files_in_one_feed_and_several_feeds_at_their_own_pace_are_good(
         (
             {"strategies": strategy(kind="pair_reversion", params={})},
             "strategies[0].instruments: strategy pair_reversion takes 2 instruments at once, and has 1",
+        ),
+        (
+            {"accounts": [USD, EUR | {"conversion": {"into": "USD", "instrument": "FX:EURUSD"}}]},
+            'accounts[1].conversion.instrument: no instrument "FX:EURUSD" (known: SIM:AAA)',
+        ),
+        (
+            {"accounts": [USD, EUR | {"conversion": {"into": "GBP", "instrument": "SIM:AAA"}}]},
+            "accounts[1].conversion.into: no account in GBP; add one to accounts",
+        ),
+        (
+            {"accounts": [USD, EUR | {"conversion": {"into": "EUR", "instrument": "SIM:AAA"}}]},
+            "accounts[1].conversion.into: the account in EUR counts in another one itself; name that one",
         ),
         ({"strategies": strategy(kind="nowhere.py:mine")}, None),
         ({"journal": {"folder": "${NOT_SET_ANYWHERE}/j"}}, None),

@@ -42,11 +42,12 @@ class Portfolio:
 
     @property
     def account(self) -> AccountSettings:
-        return self.core.accounts[0]
+        """The one that all others count in; money of a portfolio is in its currency."""
+        return next(account for account in self.core.accounts if account.conversion is None)
 
     @property
     def initial(self) -> float:
-        return self.account.balance_units / self.account.units_per_one
+        return float(self._opening[0])
 
     @cached_property
     def ts_ns(self) -> I64:
@@ -66,8 +67,9 @@ class Portfolio:
 
     @cached_property
     def trades(self) -> pl.DataFrame:
-        """Round trips of each instrument, flat to flat, in the order in which they began."""
-        frames = [asset.trades.with_columns(instrument=pl.lit(asset.instrument.id)) for asset in self.assets]
+        """Round trips of each instrument, flat to flat, in the order in which they began. What was made in another
+        currency counts as it did at the end of the trip."""
+        frames = [self._trades(asset).with_columns(instrument=pl.lit(asset.instrument.id)) for asset in self.assets]
         return pl.concat(frames).sort("entry_ts_ns", maintain_order=True)
 
     @cached_property
@@ -77,8 +79,8 @@ class Portfolio:
             self._equity,
             self._exposure,
             self.trades,
-            turnover=sum(asset.metrics.turnover for asset in self.assets),
-            fees=sum(asset.metrics.fees for asset in self.assets),
+            turnover=sum(self._turnover(asset) for asset in self.assets),
+            fees=sum(float((asset.fills["fee"] * self._rates_of_fills(asset)).sum()) for asset in self.assets),
             initial=self.initial,
         )
 
@@ -111,8 +113,38 @@ class Portfolio:
 
     @cached_property
     def _equity(self) -> F64:
-        gains = (self._at_closes(asset, asset.executed.equity - self.initial) for asset in self.assets)
-        return self.initial + sum(gains, np.zeros(len(self.ts_ns)))
+        gains = (
+            self._at_closes(asset, asset.executed.equity - asset.initial) * self._rates(asset.account, self.ts_ns)
+            for asset in self.assets
+        )
+        return sum(gains, self._opening)
+
+    @cached_property
+    def _opening(self) -> F64:
+        """What the accounts began with, at the rates of each time."""
+        opened = (self._rates(a, self.ts_ns) * (a.balance_units / a.units_per_one) for a in self.core.accounts)
+        return sum(opened, np.zeros(len(self.ts_ns)))
+
+    def _trades(self, asset: Traded) -> pl.DataFrame:
+        ends = asset.trades["exit_ts_ns"].fill_null(int(self.ts_ns[-1])).to_numpy()
+        rates = pl.Series(self._rates(asset.account, ends))
+        return asset.trades.with_columns(pl.col("profit") * rates, pl.col("fees") * rates)
+
+    def _turnover(self, asset: Traded) -> float:
+        notional = (asset.fills["quantity"] * asset.fills["price"]).abs() * asset.instrument.multiplier
+        return float((notional * self._rates_of_fills(asset)).sum())
+
+    def _rates_of_fills(self, asset: Traded) -> pl.Series:
+        return pl.Series(self._rates(asset.account, asset.fills["ts"].dt.epoch("ns").to_numpy()), dtype=pl.Float64)
+
+    def _rates(self, account: AccountSettings, ts_ns: I64) -> F64:
+        """From its currency to the portfolio's at each time: of the newest close, before the first one of that."""
+        if account.conversion is None:
+            return np.ones(len(ts_ns))
+        priced = next(asset for asset in self.assets if asset.instrument.id == account.conversion.instrument)
+        newest = np.searchsorted(priced.bars.ts_close_ns, ts_ns, side="right") - 1
+        prices: F64 = priced.bars.close[np.maximum(newest, 0)]
+        return 1.0 / prices if account.conversion.inverse else prices
 
     @cached_property
     def _exposure(self) -> F64:
@@ -121,7 +153,10 @@ class Portfolio:
             np.abs(asset.equity["position"].to_numpy() * asset.bars.close) * asset.instrument.multiplier
             for asset in self.assets
         )
-        values = (self._at_closes(asset, held) for asset, held in zip(self.assets, worth, strict=True))
+        values = (
+            self._at_closes(asset, held) * self._rates(asset.account, self.ts_ns)
+            for asset, held in zip(self.assets, worth, strict=True)
+        )
         with np.errstate(divide="ignore", invalid="ignore"):  # of no equity
             exposure: F64 = sum(values, np.zeros(len(self.ts_ns))) / self._equity
         return exposure
@@ -151,12 +186,15 @@ def run_config(config: Config, base: Path, journal: Path | None = None) -> Portf
         bars.append(commit.bars.rows)
     if not (assets := tuple(_assets(core, record, np.concatenate(bars)))):
         raise BacktestError("no bar has closed in the data of the config, so there is nothing to tell of")
+    for told in (account.conversion for account in core.accounts if account.conversion):
+        if told.instrument not in [asset.instrument.id for asset in assets]:
+            raise BacktestError(f"{told.instrument} converts into {told.into}, and has no bars")
     return Portfolio(core, library, assets, tuple(record.refused))
 
 
 def _feed(config: Config, base: Path) -> RowFeed:
-    if len(config.accounts) > 1:
-        raise BacktestError("a backtest has one account, and there are several in the config")
+    if len([account for account in config.accounts if account.conversion is None]) > 1:
+        raise BacktestError("a backtest has one account; give the others of the config a conversion into it")
     if len(config.feeds) > 1:
         raise BacktestError("a backtest takes one feed; put the files of all into one, which merges them by time")
     feed = build_feed(msgspec.structs.replace(config.feeds[0], pace="max"), 0, config.instruments, base)
@@ -171,5 +209,6 @@ def _assets(core: CoreSettings, record: Record, bars: BarArray) -> Iterator[Trad
         if len(own):
             columns = (np.ascontiguousarray(own[name]) for name in ("ts_open", "ts_close", *FIGURES))
             made = Bars(*columns)
-            executed = record.executed(index, made, core.accounts[0])
-            yield Traded(instrument, core.accounts[0], made, executed)
+            account = next(each for each in core.accounts if each.currency == instrument.currency)
+            executed = record.executed(index, made, account)
+            yield Traded(instrument, account, made, executed)

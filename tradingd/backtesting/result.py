@@ -33,6 +33,11 @@ class Traded:
     bars: Bars
     executed: Executed
 
+    @property
+    def initial(self) -> float:
+        """What the account began with."""
+        return self.executed.balance_units / self.account.units_per_one
+
     @cached_property
     def equity(self) -> pl.DataFrame:
         """A row per bar, at its close: ts, equity in money, position in units, exposure as a fraction of equity."""
@@ -106,7 +111,7 @@ class Traded:
             self.trades,
             turnover=notional,
             fees=float(fills["fee"].sum()),
-            initial=self.executed.balance_units / self.account.units_per_one,
+            initial=self.initial,
         )
 
     def plot(self) -> Picture:

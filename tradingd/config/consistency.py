@@ -26,6 +26,7 @@ def inconsistencies(config: Config, base: Path) -> list[Problem]:
         *_duplicates("strategies", "name", [s.name for s in config.strategies]),
         *(p for n, item in enumerate(config.instruments) for p in _instrument(item, f"instruments[{n}]", config)),
         *(p for n, item in enumerate(config.accounts) for p in _account(item, f"accounts[{n}]")),
+        *(p for n, item in enumerate(config.accounts) for p in _conversion(item, f"accounts[{n}].conversion", config)),
         *(p for n, item in enumerate(config.feeds) for p in _feed(item, f"feeds[{n}]", config, base)),
         *_racing(config),
         *_known_instruments(config),
@@ -112,6 +113,17 @@ def _racing(config: Config) -> Iterator[Problem]:
             f'only one feed can have pace "max", these have: {names}; put their files into one feed, or set '
             'pace = "recorded"',
         )
+
+
+def _conversion(account: AccountSettings, path: str, config: Config) -> Iterator[Problem]:
+    if (told := account.conversion) is None:
+        return
+    yield from _known(told.instrument, f"{path}.instrument", [i.id for i in config.instruments])
+    target = next((each for each in config.accounts if each.currency == told.into), None)
+    if target is None:
+        yield Problem(f"{path}.into", f"no account in {told.into}; add one to accounts")
+    elif target.conversion is not None or target is account:
+        yield Problem(f"{path}.into", f"the account in {told.into} counts in another one itself; name that one")
 
 
 def _known_instruments(config: Config) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tradingd.columns import TickBatch
 from tradingd.core.turn import Turn
-from tradingd.core.watch import note_peaks, recount, watch, watch_noted, watch_orders, watch_venue
+from tradingd.core.watch import is_rate, note_peaks, recount, watch, watch_noted, watch_orders, watch_venue
 from tradingd.events import (
     AnyBody,
     CancelRequested,
@@ -314,6 +314,8 @@ def on_tick(turn: Turn, batch: TickBatch, row: int) -> None:
     index = int(batch.instrument[row])
     if bodies := venue.on_tick(m.venue, m.terms, index, tick, m.market, turn.now_ns):
         _report(turn, bodies)
+        _watch_losses(turn)
+    elif is_rate(turn.state, index):
         _watch_losses(turn)
     else:
         watch_orders(turn.state, index)

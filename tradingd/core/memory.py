@@ -3,7 +3,7 @@
 All of it can be rebuilt by re-executing recorded inputs; a snapshot only saves the time.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from tradingd.columns import BAR, F64, I64, TIMEFRAMES, BarArray, parent_level
 from tradingd.core.settings import CoreSettings
-from tradingd.instruments import Instrument, PriceSource
+from tradingd.instruments import AccountSettings, Instrument, PriceSource
 from tradingd.kernels import scan as k
 from tradingd.kernels.bars import WORK
 from tradingd.kernels.calls import new_wishes
@@ -20,6 +20,7 @@ from tradingd.kernels.closing import NEVER
 from tradingd.kernels.market import Market
 from tradingd.kernels.slots import SLOT
 from tradingd.risk.context import RiskState
+from tradingd.risk.exchange import Exchange, exchange_of
 from tradingd.simulation.state import Terms, VenueState, terms_of
 from tradingd.strategies.contract import (
     CompiledInstance,
@@ -95,6 +96,7 @@ class Memory:
     zone_from_ns: I64
     zone_offset_s: I64
     table: list[Slot]
+    exchange: Exchange
     scratch: Scratch
 
     @property
@@ -142,6 +144,7 @@ def build_memory(settings: CoreSettings, library: Library, venue: VenueState, ri
         zone_from_ns=zone_from,
         zone_offset_s=zone_offset,
         table=table,
+        exchange=exchange_of(settings.accounts, settings.instruments),
         scratch=scratch_for(len(instruments)),
     )
 
@@ -162,9 +165,16 @@ def _fill_instrument(record: Any, settings: CoreSettings, instrument: Instrument
     record["tick_num"], record["tick_den"] = tick.numerator, tick.denominator
     record["closed_ns"] = np.iinfo(np.int64).min
     record["touch_low"], record["touch_high"] = -np.inf, np.inf
-    record["account"] = [a.currency for a in settings.accounts].index(instrument.currency)
+    record["account"] = _account_of(settings.accounts, instrument.currency)
     record["maintenance"] = instrument.margin.maintenance_rate
     record["retry_ns"] = NEVER
+
+
+def _account_of(accounts: Sequence[AccountSettings], currency: str) -> int:
+    """Row of the account that a currency counts in."""
+    rows = {account.currency: row for row, account in enumerate(accounts)}
+    conversion = accounts[rows[currency]].conversion
+    return rows[currency if conversion is None else conversion.into]
 
 
 def _zones(instruments: tuple[Instrument, ...]) -> tuple[I64, I64, list[tuple[int, int]]]:

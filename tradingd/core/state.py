@@ -33,6 +33,7 @@ class State:
             settings=self.settings.risk,
             market=self.memory.market,
             state=self.memory.risk,
+            exchange=self.memory.exchange,
         )
 
 

@@ -7,6 +7,8 @@ from tradingd.risk import monitor
 from tradingd.risk.context import RiskContext
 from tradingd.simulation import venue
 
+TINY = 1e-300  # a price of 0 has no inverse
+
 
 def watch(state: State, context: RiskContext | None = None) -> None:
     """After anything that may have changed orders, positions or limits. `context`: one of after the last posting."""
@@ -36,8 +38,15 @@ def watch_venue(state: State) -> None:
 
 def _watch_levels(state: State, instrument: int) -> None:
     m = state.memory
-    levels = venue.touch_levels(m.venue, instrument)
-    m.instruments["touch_low"][instrument], m.instruments["touch_high"][instrument] = levels
+    low, high = venue.touch_levels(m.venue, instrument)
+    if is_rate(state, instrument):
+        low = math.inf  # each of its rows is looked at: no estimate of equity is good enough where two prices move it
+    m.instruments["touch_low"][instrument], m.instruments["touch_high"][instrument] = low, high
+
+
+def is_rate(state: State, instrument: int) -> bool:
+    """Whether its price converts a currency."""
+    return any(converted.instrument == instrument for converted in state.memory.exchange.values())
 
 
 def watch_time(state: State) -> None:
@@ -71,9 +80,23 @@ def _watch_positions(state: State, context: RiskContext) -> None:
     records = state.memory.instruments
     for index, instrument in enumerate(state.settings.instruments):
         lots, mark = context.ledger.lots(index), context.mark(index)
-        units = context.ledger.accounts[instrument.currency].units_per_one
-        records["exposure"][index] = lots * instrument.lot_size * instrument.multiplier * units
+        units = context.ledger.accounts[context.account_of(index)].units_per_one
+        exposure = lots * instrument.lot_size * instrument.multiplier * units
+        rate = context.rate(index)
+        records["exposure"][index] = (0.0 if math.isnan(rate) else exposure * rate) + _converted(context, index)
         records["mark"][index] = mark
+
+
+def _converted(context: RiskContext, index: int) -> float:
+    """Units per 1.0 of price of what is converted by this instrument: a bar is worst where that is."""
+    total, price = 0.0, context.mark(index)
+    for currency, converted in context.exchange.items():
+        if converted.instrument == index and not math.isnan(price):
+            accounts = context.ledger.accounts
+            per_unit = accounts[converted.into].units_per_one / accounts[currency].units_per_one
+            slope = per_unit if not converted.inverse else -per_unit / max(price * price, TINY)
+            total += context.own_equity(currency) * slope
+    return total
 
 
 def _watch_accounts(state: State, context: RiskContext) -> None:

@@ -11,6 +11,7 @@ from tradingd.instruments import Instrument
 from tradingd.kernels.market import Market
 from tradingd.kernels.posting import MONEY_LIMIT, REFUSED, notional_units
 from tradingd.reducers.ledger import Ledger, Order
+from tradingd.risk.exchange import Exchange
 from tradingd.risk.settings import RiskSettings
 
 
@@ -31,7 +32,8 @@ class RiskState(Struct):
 class RiskContext(Struct, frozen=True):
     """All that a rule may know, at core time `now_ns`. Made anew once something was posted or a price has moved.
 
-    `known` is what was asked for before: equity and maintenance by currency.
+    An account is named by its currency; one that counts in another is a part of that. `known` is what was asked for
+    before: equity and maintenance by account.
     """
 
     now_ns: int
@@ -40,6 +42,7 @@ class RiskContext(Struct, frozen=True):
     settings: RiskSettings
     market: Market
     state: RiskState
+    exchange: Exchange = {}
     known: dict[tuple[str, str], int] = {}
 
     def limit(self, rule: str) -> float | None:
@@ -59,31 +62,66 @@ class RiskContext(Struct, frozen=True):
         """Money units of `lots` at `price`, signed as the lots; see `value_units`."""
         return value_units(self.ledger, self.instruments[instrument], lots, price)
 
-    def equity(self, currency: str) -> int:
-        """Computed once: rules ask for it again and again."""
-        key = ("equity", currency)
+    @property
+    def accounts(self) -> list[str]:
+        return [currency for currency in self.ledger.accounts if currency not in self.exchange]
+
+    def account_of(self, instrument: int) -> str:
+        """The account that it counts in."""
+        currency = self.instruments[instrument].currency
+        return self.exchange[currency].into if currency in self.exchange else currency
+
+    def rate(self, instrument: int) -> float:
+        """From its currency to its account; NaN where none is known yet."""
+        converted = self.exchange.get(self.instruments[instrument].currency)
+        return 1.0 if converted is None else converted.rate(self.market)
+
+    def equity(self, account: str) -> int:
+        """Its own and that of all that counts in it. Computed once: rules ask for it again and again."""
+        key = ("equity", account)
         if key not in self.known:
-            self.known[key] = equity(self.ledger, self.instruments, self.market, currency)
+            total = self.own_equity(account)
+            for currency, converted in self.exchange.items():
+                if converted.into == account:
+                    total += self._converted(self.own_equity(currency), currency, converted.rate(self.market))
+            self.known[key] = total
         return self.known[key]
 
-    def floored_equity(self, currency: str) -> int:
+    def own_equity(self, currency: str) -> int:
+        """In the currency itself."""
+        return equity(self.ledger, self.instruments, self.market, currency)
+
+    def floored_equity(self, account: str) -> int:
         """What limits are fractions of: equity, or nothing where it is negative."""
-        return max(self.equity(currency), 0)
+        return max(self.equity(account), 0)
 
-    def maintenance(self, currency: str) -> int:
-        """Maintenance margin of the positions in `currency`, in units, rounded up per position. Computed once."""
-        key = ("maintenance", currency)
+    def maintenance(self, account: str) -> int:
+        """Maintenance margin of the positions of an account, in units, rounded up per position. Computed once."""
+        key = ("maintenance", account)
         if key not in self.known:
-            self.known[key] = sum(self._maintenance(index) for index in self.of_currency(currency))
+            self.known[key] = sum(self._maintenance(index) for index in self.of_account(account))
         return self.known[key]
+
+    def account_units(self, instrument: int, lots: int, price: float) -> int:
+        """As `units`, of the account that the instrument counts in; 0 where no rate is known yet."""
+        units, currency = self.units(instrument, lots, price), self.instruments[instrument].currency
+        return self._converted(units, currency, self.rate(instrument)) if currency in self.exchange else units
+
+    def _converted(self, units: int, currency: str, rate: float) -> int:
+        """Rounded half to even. What has no rate yet counts for nothing."""
+        if math.isnan(rate):
+            return 0
+        accounts = self.ledger.accounts
+        per_unit = accounts[self.exchange[currency].into].units_per_one / accounts[currency].units_per_one
+        return round(units * (rate * per_unit))
 
     def _maintenance(self, index: int) -> int:
         exposure = exposure_units(self, index, self.ledger.lots(index))
         return -int(-exposure * self.instruments[index].margin.maintenance_rate // 1)
 
-    def of_currency(self, currency: str) -> Iterator[int]:
-        """Indices of the instruments that are settled in `currency`."""
-        return (index for index, instrument in enumerate(self.instruments) if instrument.currency == currency)
+    def of_account(self, account: str) -> Iterator[int]:
+        """Indices of the instruments that count in an account."""
+        return (index for index in range(len(self.instruments)) if self.account_of(index) == account)
 
 
 def value_units(ledger: Ledger, instrument: Instrument, lots: int, price: float) -> int:
@@ -150,9 +188,9 @@ def is_reducing(context: RiskContext, order: OrderRequested) -> bool:
 
 
 def exposure_units(context: RiskContext, instrument: int, lots: int) -> int:
-    """|lots| at the mark, 0 where no mark is known: the gate refuses new orders there anyway."""
+    """|lots| at the mark, in the account's units; 0 where no mark is known: the gate refuses new orders there."""
     mark = context.mark(instrument)
-    return 0 if math.isnan(mark) else abs(context.units(instrument, lots, mark))
+    return 0 if math.isnan(mark) else abs(context.account_units(instrument, lots, mark))
 
 
 def has_doubt(ledger: Ledger, instrument: int) -> bool:

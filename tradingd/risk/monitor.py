@@ -18,7 +18,7 @@ def next_roll_ns(state: RiskState, now_ns: int) -> int:
 def roll(context: RiskContext) -> None:
     """Notes the equity of every currency: a new day starts from it, a new peak is remembered."""
     day_ns = context.now_ns // DAY_NS * DAY_NS
-    for currency in context.ledger.accounts:
+    for currency in context.accounts:
         units = context.equity(currency)
         mark = context.state.watermarks.setdefault(currency, Watermark(day_ns, units, units))
         if mark.day_ns < day_ns:
@@ -51,7 +51,7 @@ def breaches(context: RiskContext) -> list[Halted]:
         limit = context.limit(rule)
         if limit is None or rule in context.ledger.halts:
             continue
-        losses = [(loss_of(context, currency), currency) for currency in context.ledger.accounts]
+        losses = [(loss_of(context, currency), currency) for currency in context.accounts]
         worst, currency = max(losses)
         if worst >= limit:
             text = f"{rule.replace('_', ' ')} of {worst:.2%} in {currency} has reached {limit:.2%}"
@@ -63,9 +63,9 @@ def liquidation_orders(context: RiskContext) -> list[OrderRequested]:
     """Orders that close every position of each currency whose equity is below its maintenance margin."""
     return [
         order
-        for currency in context.ledger.accounts
+        for currency in context.accounts
         if context.equity(currency) < context.maintenance(currency)
-        for index in context.of_currency(currency)
+        for index in context.of_account(currency)
         for order in closing_orders(context, index, LIQUIDATION)
     ]
 

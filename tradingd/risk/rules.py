@@ -81,6 +81,14 @@ def crossed_book(order: OrderRequested, context: RiskContext) -> Broken | None:
     return Broken(ask, bid, f"the book is crossed: bid {bid} above ask {ask}") if bid > ask else None
 
 
+def conversion(order: OrderRequested, context: RiskContext) -> Broken | None:
+    """What the order's currency is worth in its account has to be known."""
+    if not math.isnan(context.rate(order.instrument)):
+        return None
+    currency, account = context.instruments[order.instrument].currency, context.account_of(order.instrument)
+    return Broken(None, None, f"no price is known yet by which {currency} counts in {account}")
+
+
 def price_collar(order: OrderRequested, context: RiskContext) -> Broken | None:
     """Both sides for new exposure; for reducing orders only prices that would trade at once, so that a protective
     order may lie as far away as it has to."""
@@ -157,8 +165,8 @@ def net_limit(order: OrderRequested, context: RiskContext) -> Broken | None:
     for index, low, high in _worst_positions(order, context):
         mark = context.mark(index)
         if not math.isnan(mark):
-            lowest += context.units(index, low, mark)
-            highest += context.units(index, high, mark)
+            lowest += context.account_units(index, low, mark)
+            highest += context.account_units(index, high, mark)
     return _against_equity(order, context, "net_limit", max(abs(lowest), abs(highest)))
 
 
@@ -171,12 +179,11 @@ def concentration_limit(order: OrderRequested, context: RiskContext) -> Broken |
 
 def margin(order: OrderRequested, context: RiskContext) -> Broken | None:
     """Initial margin of every position at its worst case has to be covered by equity."""
-    currency = context.instruments[order.instrument].currency
     required = sum(
         _worst_units(context, index, low, high) * context.instruments[index].margin.initial_rate
         for index, low, high in _worst_positions(order, context)
     )
-    available = context.equity(currency)
+    available = context.equity(context.account_of(order.instrument))
     if required <= available:
         return None
     needs, has = (_in_money(context, order.instrument, units) for units in (required, available))
@@ -199,6 +206,7 @@ RULES = (
     Rule("market_hours", market_hours, binds_reducing=False),
     Rule("stale_data", stale_data, binds_reducing=False),
     Rule("crossed_book", crossed_book, binds_reducing=False),
+    Rule("conversion", conversion, binds_reducing=False),
     Rule("price_collar", price_collar, binds_reducing=True, has_limit=True),
     Rule("max_quantity", max_quantity, binds_reducing=False, has_limit=True),
     Rule("max_notional", max_notional, binds_reducing=False, has_limit=True),
@@ -253,8 +261,8 @@ def _essence(order: OrderRequested) -> tuple[object, ...]:
 
 
 def _worst_positions(order: OrderRequested, context: RiskContext) -> Iterator[tuple[int, int, int]]:
-    """(instrument, lowest, highest lots) of every instrument in the order's currency, once the order works."""
-    for index in context.of_currency(context.instruments[order.instrument].currency):
+    """(instrument, lowest, highest lots) of every instrument in the order's account, once the order works."""
+    for index in context.of_account(context.account_of(order.instrument)):
         low, high = worst_lots_with(context, order) if index == order.instrument else worst_lots(context, index)
         yield index, low, high
 
@@ -265,7 +273,7 @@ def _worst_units(context: RiskContext, instrument: int, low: int, high: int) -> 
 
 def _against_equity(order: OrderRequested, context: RiskContext, rule: str, units: int) -> Broken | None:
     limit = context.limit(rule)
-    base = context.floored_equity(context.instruments[order.instrument].currency)
+    base = context.floored_equity(context.account_of(order.instrument))
     if limit is None or units <= limit * base:
         return None
     value = units / base if base else float("inf")
@@ -278,11 +286,11 @@ def _loss(
     limit = context.limit(rule)
     if limit is None:
         return None
-    loss = loss_of(context, context.instruments[order.instrument].currency)
+    loss = loss_of(context, context.account_of(order.instrument))
     if loss < limit:
         return None
     return Broken(limit, loss, f"{rule.replace('_', ' ')} of {loss:.2%} has reached {limit:.2%}")
 
 
 def _in_money(context: RiskContext, instrument: int, units: float) -> float:
-    return units / context.ledger.accounts[context.instruments[instrument].currency].units_per_one
+    return units / context.ledger.accounts[context.account_of(instrument)].units_per_one

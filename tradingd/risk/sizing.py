@@ -1,5 +1,7 @@
 """From a target exposure to lots, and from lots to an order: risk alone knows both."""
 
+import math
+
 from tradingd.events import Decision, OrderRequested, OrdType, Side, TimeInForce
 from tradingd.grid import grid_of
 from tradingd.kernels.sizing import wanted_lots
@@ -15,11 +17,15 @@ def target_lots(context: RiskContext, decision: Decision, allocation: float = 1.
     """
     instrument, settings = context.instruments[decision.instrument], context.settings
     gross, margin = _elsewhere(context, decision.instrument)
-    lots = grid_of(instrument.lot_size)
+    lots, account, rate = (
+        grid_of(instrument.lot_size),
+        context.account_of(decision.instrument),
+        context.rate(decision.instrument),
+    )
     return int(
         wanted_lots(
-            context.equity(instrument.currency),
-            context.ledger.accounts[instrument.currency].units_per_one,
+            context.equity(account),
+            context.ledger.accounts[account].units_per_one,
             allocation * decision.target,
             decision.price,
             _price_at_risk(context, decision),
@@ -29,7 +35,7 @@ def target_lots(context: RiskContext, decision: Decision, allocation: float = 1.
             gross,
             margin,
             instrument.margin.initial_rate,
-            instrument.multiplier,
+            instrument.multiplier * (1.0 if math.isnan(rate) else rate),  # without one the gate refuses it
             float(lots.numerator),
             float(lots.denominator),
         )
@@ -75,12 +81,12 @@ def _price_at_risk(context: RiskContext, decision: Decision) -> float:
 
 def _elsewhere(context: RiskContext, instrument: int) -> tuple[float, float]:
     """Exposure and initial margin of the account's other instruments at their worst, in whole money."""
-    traded = context.instruments[instrument]
+    account = context.account_of(instrument)
     gross = margin = 0.0
-    for index in context.of_currency(traded.currency):
+    for index in context.of_account(account):
         if index != instrument:
             units = exposure_units(context, index, max(abs(lots) for lots in worst_lots(context, index)))
-            exposure = units / context.ledger.accounts[traded.currency].units_per_one
+            exposure = units / context.ledger.accounts[account].units_per_one
             gross += exposure
             margin += exposure * context.instruments[index].margin.initial_rate
     return gross, margin
