@@ -17,11 +17,8 @@ def target_lots(context: RiskContext, decision: Decision, allocation: float = 1.
     """
     instrument, settings = context.instruments[decision.instrument], context.settings
     gross, margin = _elsewhere(context, decision.instrument)
-    lots, account, rate = (
-        grid_of(instrument.lot_size),
-        context.account_of(decision.instrument),
-        context.rate(decision.instrument),
-    )
+    lots, account = grid_of(instrument.lot_size), context.account_of(decision.instrument)
+    rate = context.rate(decision.instrument)
     return int(
         wanted_lots(
             context.equity(account),
