@@ -32,6 +32,14 @@ class PriceSource(enum.StrEnum):
     MID = "mid"
 
 
+class RecordedSide(enum.StrEnum):
+    """What recorded prices are, where no quotes are recorded beside them: the middle, the bids or the asks."""
+
+    MID = "mid"
+    BID = "bid"
+    ASK = "ask"
+
+
 class Session(Struct, frozen=True, forbid_unknown_fields=True):
     """When an instrument trades, in local time of day. `open == close` means around the clock.
 
@@ -106,7 +114,11 @@ class Margin(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
-    """One tradable thing, named VENUE:SYMBOL. Prices sit on `tick_size`, quantities on `lot_size`."""
+    """One tradable thing, named VENUE:SYMBOL. Prices sit on `tick_size`, quantities on `lot_size`.
+
+    spread_ticks   from bid to ask at the simulated venue, where no quotes are recorded
+    recorded_side  what recorded prices are there
+    """
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+:[^\s:]+$")]
     asset_class: AssetClass
@@ -119,6 +131,8 @@ class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
     session: Session = Session()
     price_source: PriceSource = PriceSource.TRADE
     negative_prices: bool = False
+    spread_ticks: Annotated[int, Meta(ge=0)] = 0
+    recorded_side: RecordedSide = RecordedSide.MID
 
     @property
     def venue(self) -> str:
@@ -127,6 +141,13 @@ class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def symbol(self) -> str:
         return self.id.partition(":")[2]
+
+    def half_ticks_to(self, sign: int) -> int:
+        """From a recorded price to the ask (sign 1) or the bid (-1), in halves of a tick."""
+        if self.recorded_side is RecordedSide.MID:
+            return self.spread_ticks
+        is_recorded = self.recorded_side is (RecordedSide.ASK if sign > 0 else RecordedSide.BID)
+        return 0 if is_recorded else 2 * self.spread_ticks
 
 
 class Conversion(Struct, frozen=True, forbid_unknown_fields=True):

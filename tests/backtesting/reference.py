@@ -86,12 +86,13 @@ class Reference:
             return
         assert self.decision is not None
         lots = order.lots if order.opens else self.at_most_the_position(order.lots)
-        self.market_order(lots, price, DECISION)
+        self.market_order(lots, self.met(price, lots > 0), DECISION)
         if order.opens:
             self.take_over_protection(self.decision)
             self.protection_meets_the_open(price, rested=False)
         if order.turns:
-            self.market_order(self.sized(self.decision, mark=price), price, DECISION)
+            lots = self.sized(self.decision, mark=price)
+            self.market_order(lots, self.met(price, lots > 0), DECISION)
             self.take_over_protection(self.decision)
             self.protection_meets_the_open(price, rested=False)
 
@@ -100,12 +101,12 @@ class Reference:
         if self.lots == 0:
             return
         worst, best = (low, high) if self.lots > 0 else (high, low)
-        if self.is_at_or_beyond_the_stop(worst):
+        if self.is_at_or_beyond_the_stop(self.met(worst, self.lots < 0)):
             self.market_order(-self.lots, self.stop, STOP_LOSS)
-        elif self.has_reached_the_take_profit(best):
+        elif self.has_reached_the_take_profit(self.met(best, self.lots < 0)):
             self.fill(-self.lots, self.take_profit, TAKE_PROFIT, is_maker=True)
         elif self.equity(worst) < self.maintenance_margin(worst):
-            self.market_order(-self.lots, worst, LIQUIDATION)
+            self.market_order(-self.lots, self.met(worst, self.lots < 0), LIQUIDATION)
 
     def close(self, price: float, heard: Any) -> None:
         if heard is None:
@@ -124,6 +125,7 @@ class Reference:
     def protection_meets_the_open(self, price: float, rested: bool = True) -> None:
         if self.lots == 0:
             return
+        price = self.met(price, self.lots < 0)
         if self.is_at_or_beyond_the_stop(price):
             self.market_order(-self.lots, price, STOP_LOSS)
         elif self.has_reached_the_take_profit(price) and rested:
@@ -187,6 +189,21 @@ class Reference:
         while self.price_of(count) > price:
             count -= 1
         return count
+
+    def met(self, price: float, buys: bool) -> float:
+        """The ask of a recorded price, or its bid."""
+        side = self.instrument.recorded_side
+        if side == ("ask" if buys else "bid") or self.instrument.spread_ticks == 0:
+            return price
+        away = self.instrument.spread_ticks * (1 if side == "mid" else 2)
+        numerator, denominator = fraction_of(self.instrument.tick_size)
+        halves = Fraction(price) / Fraction(numerator, 2 * denominator)
+        count = math.floor(halves) - 2 if buys else math.ceil(halves) + 2
+        while buys and count * numerator / (2 * denominator) < price:
+            count += 1
+        while not buys and count * numerator / (2 * denominator) > price:
+            count -= 1
+        return (count + away if buys else count - away) * numerator / (2 * denominator)
 
     def market_price(self, met: float, buys: bool) -> float:
         simulation = self.settings.simulation

@@ -68,6 +68,8 @@ def random_instrument(rng: np.random.Generator) -> dict[str, Any]:
         },
         "margin": {"initial_rate": initial, "maintenance_rate": maintenance},
         "negative_prices": one_of(rng, False, True),
+        "spread_ticks": one_of(rng, 0, 0, 1, 2, 30),
+        "recorded_side": one_of(rng, "mid", "mid", "bid", "ask"),
     }
 
 
@@ -595,6 +597,35 @@ def test_a_market_order_is_rounded_against_itself_and_slips() -> None:
     assert briefly(stop)[1] == (1, -99 - 1, 94.25, k.INTRABAR, k.STOP_LOSS)
     limit = traded(backtest, [FLAT, (100, 110, 100, 105)], say(0, 1, NAN, 105.0))
     assert briefly(limit)[1][2] == 105.0
+
+
+@pytest.mark.parametrize(
+    ("side", "bought", "sold"), [("mid", 100.02, 99.98), ("bid", 100.04, 100.0), ("ask", 100.0, 99.96)]
+)
+def test_a_buy_pays_the_ask_and_a_sell_gets_the_bid(side: str, bought: float, sold: float) -> None:
+    found = traded(desk(spread_ticks=4, recorded_side=side), [FLAT] * 3, say(0, 1), say(1, 0))
+    assert [fill[2] for fill in briefly(found)] == [bought, sold]
+    assert found.equity[1] == round(10_000 - 100 * (bought - 100), 2)  # marked at the recorded price
+
+
+def test_half_of_an_odd_spread_is_rounded_against_the_order() -> None:
+    found = traded(desk(spread_ticks=1), [FLAT] * 3, say(0, 1), say(1, 0))
+    assert [fill[2] for fill in briefly(found)] == [100.01, 99.99]
+    between = (100.005,) * 4
+    found = traded(desk(spread_ticks=1), [FLAT, between, between], say(0, 1), say(1, 0))
+    assert [fill[2] for fill in briefly(found)] == [100.01, 100.0]
+
+
+@pytest.mark.parametrize(("low", "high", "ends"), [
+    (95.03, 104.0, None), (95.02, 104.0, k.STOP_LOSS), (96.0, 105.01, None), (96.0, 105.02, k.TAKE_PROFIT),
+])  # fmt: skip
+def test_protection_is_reached_by_the_side_that_it_trades_on(low: float, high: float, ends: int | None) -> None:
+    found = traded(desk(spread_ticks=4), [FLAT, FLAT, (100, high, low, 100)], say(0, 1, 95, 105))
+    price = 95.0 if ends == k.STOP_LOSS else 105.0
+    assert briefly(found)[1:] == ([(2, -99 - 1, price, k.INTRABAR, ends)] if ends is not None else [])
+    turned = [(200 - price, 200 - price, 200 - price, 200 - price) for price in (100.0, 100.0)]
+    short = traded(desk(spread_ticks=4), [*turned, (100, 200 - low, 200 - high, 100)], say(0, -1, 105, 95))
+    assert [fill[4] for fill in briefly(short)[1:]] == ([ends] if ends is not None else [])
 
 
 @pytest.mark.parametrize(("negative", "price"), [(False, 0.01), (True, -0.03)])

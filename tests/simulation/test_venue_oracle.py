@@ -59,6 +59,8 @@ class Reference:
     by_mid: bool
     slip: int
     half: bool  # our orders may take half of a recorded size
+    spread: int  # in ticks, about prices that have no quotes beside them
+    is_quoted: bool = False
     mail: list[tuple[int, Any]] = field(default_factory=list)
     rests: list[Rest] = field(default_factory=list)
     quotes: dict[int, tuple[int, int | None]] = field(default_factory=dict)  # by sign of who takes it
@@ -96,7 +98,9 @@ class Reference:
 
     def arrive_at_book(self, rest: Rest) -> None:
         quote = self.quotes.get(rest.sign)
-        seen = (quote[0] if quote else None) if self.by_mid else self.last
+        seen = (quote[0] if quote else None) if self.by_mid or self.spread else self.last
+        if self.spread and not self.is_quoted:
+            seen = None if self.last is None else self.made(rest, self.last)
         if rest.kind == "stop" and seen is not None and self.beyond(rest, seen):
             rest.kind = "market"
         if quote:
@@ -111,14 +115,19 @@ class Reference:
             return
         left = 10**9 if size is None else size // 2 if self.half else size
         for rest in list(self.rests):
-            if rest.alive and not self.asleep(rest, price, is_trade=True):
-                quote = self.quotes.get(rest.sign)
+            quote = self.quotes.get(rest.sign)
+            if self.spread and not self.is_quoted:
+                made = self.made(rest, price)
+                if rest.alive and not self.asleep(rest, made, triggers=True):
+                    left -= self.deal(rest, made, made, left)
+            elif rest.alive and not self.asleep(rest, price, triggers=not self.by_mid and not self.spread):
                 worst = price if quote is None else max(price * rest.sign, quote[0] * rest.sign) * rest.sign
                 left -= self.deal(rest, price, worst, left)
 
     def quote(self, now: int, bid: int | None, bid_size: int | None, ask: int | None, ask_size: int | None) -> None:
         sides = {1: (ask, ask_size), -1: (bid, bid_size)}
         told = {sign: (price, size) for sign, (price, size) in sides.items() if price is not None}
+        self.is_quoted |= bool(told)
         for sign, (price, size) in told.items():
             if size == 0:
                 self.quotes.pop(sign, None)
@@ -132,7 +141,7 @@ class Reference:
                 self.offer_quote(rest, *told_quote)
 
     def offer_quote(self, rest: Rest, price: int, size: int | None) -> None:
-        if self.asleep(rest, price, is_trade=False):
+        if self.asleep(rest, price, triggers=self.by_mid or self.spread > 0):
             return
         same = size is not None and self.eaten.get(rest.sign, [None])[0] == (price, size)
         room = 10**9 if size is None else size // 2 if self.half else size
@@ -141,8 +150,12 @@ class Reference:
         if lots:
             self.eaten[rest.sign] = [(price, size), lots + (self.eaten[rest.sign][1] if same else 0)]
 
-    def asleep(self, rest: Rest, price: int, *, is_trade: bool) -> bool:
-        if rest.kind == "stop" and is_trade != self.by_mid and self.beyond(rest, price):
+    def made(self, rest: Rest, price: int) -> int:
+        """The quote of a price that has none beside it: half of the spread away, on half ticks."""
+        return 2 * (math.ceil(price / 2) + self.spread if rest.sign > 0 else math.floor(price / 2) - self.spread)
+
+    def asleep(self, rest: Rest, price: int, *, triggers: bool) -> bool:
+        if rest.kind == "stop" and triggers and self.beyond(rest, price):
             rest.kind = "market"
         return rest.kind == "stop"
 
@@ -219,10 +232,11 @@ def size_of(lots: int | None) -> float:
     return math.nan if lots is None else lots / 10
 
 
-def world(*, by_mid: bool, slip: int, half: bool) -> Terms:
+def world(*, by_mid: bool, slip: int, half: bool, spread: int) -> Terms:
     instrument = Instrument(
         "SIM:A", AssetClass.SPOT, tick_size=TICK, lot_size=LOT, currency="USD",
         session=Session(open="00:00", close="12:00"), price_source=PriceSource.MID if by_mid else PriceSource.TRADE,
+        spread_ticks=spread,
     )  # fmt: skip
     chosen = SimulationSettings(
         latency_ms=LATENCY_S * 1000, cancel_latency_ms=LATENCY_S * 1000, slippage_ticks=slip,
@@ -268,8 +282,8 @@ def write(market: Market, tick: Tick, *, by_mid: bool) -> None:
         market.ask[0], market.ask_size[0] = tick.ask_price if tick.ask_size != 0 else math.nan, tick.ask_size
 
 
-def matters(state: VenueState, tick: Tick) -> bool:
-    low, high = venue.touch_levels(state, 0)
+def matters(state: VenueState, terms: Terms, tick: Tick) -> bool:
+    low, high = venue.touch_levels(state, terms, 0)
     return any(price <= low or price >= high for price in (tick.price, tick.ask_price))
 
 
@@ -281,8 +295,10 @@ def tick_of(action: tuple[Any, ...]) -> Tick:
     return Tick(QUOTE, 0, price_of(bid), size_of(bid_size), price_of(ask), size_of(ask_size))
 
 
-def play(story: list[tuple[int, tuple[Any, ...]]], *, by_mid: bool, slip: int, half: bool) -> list[tuple[Any, ...]]:
-    terms, state, market = world(by_mid=by_mid, slip=slip, half=half), VenueState(), Market.empty(1)
+def play(
+    story: list[tuple[int, tuple[Any, ...]]], *, by_mid: bool, slip: int, half: bool, spread: int = 0
+) -> list[tuple[Any, ...]]:
+    terms, state, market = world(by_mid=by_mid, slip=slip, half=half, spread=spread), VenueState(), Market.empty(1)
     said: list[Any] = []
     for second, action in story:
         now_ns = at_ns(second)
@@ -295,13 +311,15 @@ def play(story: list[tuple[int, tuple[Any, ...]]], *, by_mid: bool, slip: int, h
         else:
             tick = tick_of(action)
             write(market, tick, by_mid=by_mid)
-            if matters(state, tick):
+            if matters(state, terms, tick):
                 said += venue.on_tick(state, terms, 0, tick, market, now_ns)
     return [plain(body) for body in said]
 
 
-def tell(story: list[tuple[int, tuple[Any, ...]]], *, by_mid: bool, slip: int, half: bool) -> list[tuple[Any, ...]]:
-    reference = Reference(by_mid=by_mid, slip=slip, half=half)
+def tell(
+    story: list[tuple[int, tuple[Any, ...]]], *, by_mid: bool, slip: int, half: bool, spread: int
+) -> list[tuple[Any, ...]]:
+    reference = Reference(by_mid=by_mid, slip=slip, half=half, spread=spread)
     for second, action in story:
         reference.pass_time(second)
         if action[0] == "send":
@@ -374,11 +392,13 @@ def named(name: str, fields: dict[str, Any]) -> Any:
 
 
 @settings(max_examples=600)
-@given(stories(), st.booleans(), st.integers(0, 2), st.booleans())
+@given(stories(), st.booleans(), st.integers(0, 2), st.booleans(), st.sampled_from([0, 0, 1, 2]), st.booleans())
 def test_the_venue_does_what_the_rules_say(
-    story: list[tuple[int, tuple[Any, ...]]], by_mid: bool, slip: int, half: bool
+    story: list[tuple[int, tuple[Any, ...]]], by_mid: bool, slip: int, half: bool, spread: int, quotes: bool
 ) -> None:
-    assert play(story, by_mid=by_mid, slip=slip, half=half) == tell(story, by_mid=by_mid, slip=slip, half=half)
+    story = [each for each in story if quotes or each[1][0] != "quote"]
+    found = play(story, by_mid=by_mid, slip=slip, half=half, spread=spread)
+    assert found == tell(story, by_mid=by_mid, slip=slip, half=half, spread=spread)
 
 
 @pytest.mark.parametrize(("by_mid", "last_price"), [(False, 17), (True, 18)])

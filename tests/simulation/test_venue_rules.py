@@ -247,7 +247,7 @@ def test_a_resting_limit_waits_for_its_price() -> None:
     floor.book(bid=99.0, ask=100.0)
     floor.limit(SELL, 102.0)
     floor.wait()
-    assert venue.touch_levels(floor.state, 0) == (-math.inf, 102.0)
+    assert venue.touch_levels(floor.state, floor.terms, 0) == (-math.inf, 102.0)
     assert floor.trade(101.5) == []
     assert floor.quote(bid=101.5, ask=102.0) == []
     assert fills(floor.trade(103.0, 0.4)) == [("o1", 102.0, 0.4, True)]
@@ -258,7 +258,7 @@ def test_without_quotes_the_first_trade_decides_whether_a_limit_is_marketable() 
     floor = Floor()
     floor.limit(BUY, 101.0, 2.0)
     floor.wait()
-    assert venue.touch_levels(floor.state, 0) == (math.inf, -math.inf)
+    assert venue.touch_levels(floor.state, floor.terms, 0) == (math.inf, -math.inf)
     assert fills(floor.trade(99.0, 0.5)) == [("o1", 99.0, 0.5, False)]
     assert fills(floor.trade(99.0)) == [("o1", 101.0, 1.5, True)]
 
@@ -270,7 +270,7 @@ def test_a_stop_fills_where_the_market_gaps_to() -> None:
     floor = Floor(slippage_ticks=1)
     floor.stop(SELL, 95.0)
     floor.wait()
-    assert venue.touch_levels(floor.state, 0) == (95.0, math.inf)
+    assert venue.touch_levels(floor.state, floor.terms, 0) == (95.0, math.inf)
     assert floor.quote(bid=90.0, ask=96.0) == []  # quotes do not wake it
     assert floor.trade(95.5) == []
     assert fills(floor.trade(92.0)) == [("o1", 89.5, 1.0, False)]  # the bid is worse than the trade
@@ -280,7 +280,7 @@ def test_a_stop_of_a_mid_instrument_wakes_by_the_opposite_quote() -> None:
     floor = Floor(price_source=PriceSource.MID)
     floor.stop(BUY, 105.0)
     floor.wait()
-    assert venue.touch_levels(floor.state, 0) == (-math.inf, 105.0)
+    assert venue.touch_levels(floor.state, floor.terms, 0) == (-math.inf, 105.0)
     assert floor.trade(110.0) == []
     assert floor.quote(bid=104.0, ask=104.5) == []
     assert fills(floor.quote(bid=104.5, ask=106.0, ask_size=0.3)) == [("o1", 106.0, 0.3, False)]

@@ -34,6 +34,7 @@ def instrument_of(settings: BacktestSettings) -> Records:
     record = np.zeros(1, INSTRUMENT)
     ticks = grid_of(settings.instrument.tick_size)
     record["tick_num"], record["tick_den"] = ticks.numerator, ticks.denominator
+    record["to_ask"], record["to_bid"] = settings.instrument.half_ticks_to(1), settings.instrument.half_ticks_to(-1)
     return record
 
 

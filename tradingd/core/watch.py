@@ -38,7 +38,7 @@ def watch_venue(state: State) -> None:
 
 def _watch_levels(state: State, instrument: int) -> None:
     m = state.memory
-    low, high = venue.touch_levels(m.venue, instrument)
+    low, high = venue.touch_levels(m.venue, m.terms, instrument)
     if is_rate(state, instrument):
         low = math.inf  # each of its rows is looked at: no estimate of equity is good enough where two prices move it
     m.instruments["touch_low"][instrument], m.instruments["touch_high"][instrument] = low, high

@@ -20,6 +20,7 @@ from tradingd.kernels.posting import LOTS_LIMIT, MONEY_LIMIT, REFUSED, fee_units
 from tradingd.kernels.signals import DONE, FULL
 from tradingd.kernels.sizing import ceil_count, floor_count, value_of, wanted_lots
 from tradingd.kernels.slots import same
+from tradingd.kernels.spread import quoted, reach
 
 Records = Any  # a NumPy record array
 
@@ -112,7 +113,7 @@ def trade_bars(
     while b.bar < close.size:
         if b.fills + FILLS_OF_A_BAR > fills.size:
             return FULL
-        b.bar = uneventful(b, t, b.bar, next_signal(b, signals, close.size), open_, high, low, close, equity)
+        b.bar = uneventful(b, t, s, b.bar, next_signal(b, signals, close.size), open_, high, low, close, equity)
         i = b.bar
         if i == close.size:
             break
@@ -135,12 +136,12 @@ def next_signal(b: Records, signals: Records, none: int) -> int:
 
 @kernel
 def uneventful(
-    b: Records, t: Records, first: int, stop: int, open_: F64, high: F64, low: F64, close: F64, equity: F64
+    b: Records, t: Records, s: Records, first: int, stop: int, open_: F64, high: F64, low: F64, close: F64, equity: F64
 ) -> int:
     """Marks the bars from `first` on in which nothing can happen; the first in which something may, `stop` at most."""
     if b.order != 0:
         return first
-    down, up = levels(b)
+    down, up = levels(b, s)
     quantity, multiplier, units_per_one = b.quantity, t.multiplier, t.units_per_one
     money = b.balance - b.cost
     for i in range(first, stop):
@@ -154,11 +155,11 @@ def uneventful(
 
 
 @kernel
-def levels(b: Records) -> tuple[float, float]:
-    """At or beyond which prices protection or margin may matter."""
-    near, far = np.fmax(b.stop_px, b.margin_px), b.limit_px
+def levels(b: Records, s: Records) -> tuple[float, float]:
+    """At or beyond which recorded prices protection or margin may matter: a spread brings the stop nearer."""
+    near, far = np.fmax(b.stop_px + reach(s.to_bid, s.tick_num, s.tick_den), b.margin_px), b.limit_px
     if b.lots < 0:
-        near, far = b.limit_px, np.fmin(b.stop_px, b.margin_px)
+        near, far = b.limit_px, np.fmin(b.stop_px - reach(s.to_ask, s.tick_num, s.tick_den), b.margin_px)
     if b.lots == 0 or np.isnan(near):
         near = -np.inf
     if b.lots == 0 or np.isnan(far):
@@ -179,7 +180,7 @@ def at_open(b: Records, t: Records, s: Records, fills: Records, price: float) ->
         if b.order_opens == 0:
             order = reducible(b.lots, order)
         if order != 0:
-            fill(b, t, s, fills, order, taken(price, order, t, s), DECISION, OPEN, False)
+            fill(b, t, s, fills, order, taken(met(price, order, s), order, t, s), DECISION, OPEN, False)
         if b.order_opens != 0:
             protect(b)
             meet_open(b, t, s, fills, price, False)
@@ -193,7 +194,7 @@ def turn(b: Records, t: Records, s: Records, fills: Records, price: float) -> No
     """The other half: sized anew, by the decision's price and the equity after what was closed."""
     order = wanted(b, t, price) - b.lots
     if order != 0:
-        fill(b, t, s, fills, order, taken(price, order, t, s), DECISION, OPEN, False)
+        fill(b, t, s, fills, order, taken(met(price, order, s), order, t, s), DECISION, OPEN, False)
         protect(b)
         meet_open(b, t, s, fills, price, False)
 
@@ -203,11 +204,12 @@ def meet_open(b: Records, t: Records, s: Records, fills: Records, price: float, 
     """A gap beyond the stop fills at the open; beyond a take profit that rested there at its own price, beyond one that
     came with the open at the open."""
     side = np.sign(b.lots)
+    price = met(price, -b.lots, s)
     if side != 0 and (price - b.stop_px) * side <= 0.0:
         fill(b, t, s, fills, -b.lots, taken(price, -b.lots, t, s), STOP_LOSS, OPEN, False)
     elif side != 0 and (price - b.limit_px) * side >= 0.0:
-        met = b.limit_px if rested else on_grid(price, -b.lots, t, s, 0.0)
-        fill(b, t, s, fills, -b.lots, met, TAKE_PROFIT, OPEN, rested)
+        limit = b.limit_px if rested else on_grid(price, -b.lots, t, s, 0.0)
+        fill(b, t, s, fills, -b.lots, limit, TAKE_PROFIT, OPEN, rested)
 
 
 @kernel
@@ -217,12 +219,12 @@ def within(b: Records, t: Records, s: Records, fills: Records, low: float, high:
         return
     worst, best = (low, high) if b.lots > 0 else (high, low)
     side = np.sign(b.lots)
-    if (worst - b.stop_px) * side <= 0.0:
+    if (met(worst, -b.lots, s) - b.stop_px) * side <= 0.0:
         fill(b, t, s, fills, -b.lots, taken(b.stop_px, -b.lots, t, s), STOP_LOSS, INTRABAR, False)
-    elif (best - b.limit_px) * side >= 0.0:
+    elif (met(best, -b.lots, s) - b.limit_px) * side >= 0.0:
         fill(b, t, s, fills, -b.lots, b.limit_px, TAKE_PROFIT, INTRABAR, True)
     elif (worst - b.margin_px) * side <= 0.0 and equity_units(b, t, worst) < maintenance_units(b, t, worst):
-        fill(b, t, s, fills, -b.lots, taken(worst, -b.lots, t, s), LIQUIDATION, INTRABAR, False)
+        fill(b, t, s, fills, -b.lots, taken(met(worst, -b.lots, s), -b.lots, t, s), LIQUIDATION, INTRABAR, False)
 
 
 @kernel
@@ -288,6 +290,13 @@ def reducible(lots: int, order: int) -> int:
     if lots < 0 < order:
         return min(order, -lots)
     return 0
+
+
+@kernel
+def met(price: float, order: int, s: Records) -> float:
+    """What an order meets at a recorded price: a buy the ask, a sell the bid."""
+    half_ticks = s.to_ask if order > 0 else s.to_bid
+    return float(quoted(price, order, half_ticks, s.tick_num, s.tick_den))
 
 
 @kernel

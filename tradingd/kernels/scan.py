@@ -39,6 +39,7 @@ from tradingd.columns import (
 from tradingd.kernels.bars import bar_add, bar_start
 from tradingd.kernels.closing import NEVER, TIMEFRAME_COUNT, borders, close_bars, close_overdue
 from tradingd.kernels.compile import kernel
+from tradingd.kernels.spread import quoted
 
 Records = Any  # a NumPy record array
 
@@ -86,6 +87,8 @@ INSTRUMENT = np.dtype(
         ("waiting", "u1"),  # a decision waits until orders for an older one have ended
         ("refused", "i8"),  # orders that reduce, since the newest decision or fill
         ("retry_ns", "i8"),  # core time at which they are asked for again
+        ("to_ask", "f8"),  # from a recorded price, in halves of a tick
+        ("to_bid", "f8"),
         ("opened", "u1"),  # between the open and the range of a bar of a source without ticks
     ],
     align=True,
@@ -285,7 +288,8 @@ def tell_bar(
     top = price if kind == BAR_OPEN else high
     if s.exposure < 0.0:
         last[k] = top
-    bid[k], bid_size[k], ask[k], ask_size[k] = price, np.nan, top, np.nan
+    bid[k], bid_size[k] = quoted(price, -1, s.to_bid, s.tick_num, s.tick_den), np.nan
+    ask[k], ask_size[k] = quoted(top, 1, s.to_ask, s.tick_num, s.tick_den), np.nan
     return price, top
 
 

@@ -31,10 +31,12 @@ def wanted_lots(
     equity = max(equity_units, 0) / units_per_one
     stake = equity * abs(target)
     dearest = np.fmax(abs(price), abs(mark))  # the gate will look at the mark
-    if price_at_risk > 0.0:
+    if price == 0.0:
+        wanted = 0.0
+    elif price_at_risk > 0.0:
         wanted = stake * risk_per_trade / price_at_risk
     else:
-        wanted = stake / abs(price) if price != 0.0 else 0.0
+        wanted = stake / abs(price)
     affordable = max(min(max_leverage * equity - gross, (equity - margin) / initial_rate), 0.0)
     quantity = min(wanted, affordable / dearest if dearest > 0.0 else 0.0)
     lots = floor_count(quantity / multiplier, lot_num, lot_den)

@@ -8,7 +8,7 @@ from tradingd.events import OrdType
 from tradingd.kernels.posting import LOTS_LIMIT
 from tradingd.simulation.matching import crosses, reached
 from tradingd.simulation.offers import Offer
-from tradingd.simulation.state import Taken, Tick, VenueOrder
+from tradingd.simulation.state import Listing, Taken, Tick, VenueOrder
 
 
 def bar_order(orders: Iterable[VenueOrder]) -> list[VenueOrder]:
@@ -17,10 +17,11 @@ def bar_order(orders: Iterable[VenueOrder]) -> list[VenueOrder]:
     return sorted(orders, key=lambda order: (order.ord_type is not OrdType.STOP, order.ord_type is not OrdType.LIMIT))
 
 
-def of_bar(order: VenueOrder, tick: Tick) -> Offer | None:
+def of_bar(order: VenueOrder, tick: Tick, listing: Listing) -> Offer | None:
     """What a bar's open or range offers, as much as is wanted. A stop trades at its trigger, or at an open beyond it; a
     limit order at its limit; other orders at the open, or at the worst of a range. None where it is not reached."""
-    low, high = tick.price, tick.price if tick.kind == BAR_OPEN else tick.ask_price
+    top = tick.price if tick.kind == BAR_OPEN else tick.ask_price
+    low, high = listing.quoted(order.sign, tick.price), listing.quoted(order.sign, top)
     worst, best = (high, low) if order.sign > 0 else (low, high)
     if order.sleeps and not reached(order, worst):
         return None

@@ -1,9 +1,8 @@
 """At which price an order trades with an offer. Pure: nothing is filled here."""
 
 from tradingd.events import OrdType
-from tradingd.instruments import PriceSource
 from tradingd.kernels.market import Market
-from tradingd.simulation.offers import Offer
+from tradingd.simulation.offers import Offer, has_quotes
 from tradingd.simulation.settings import SimulationSettings
 from tradingd.simulation.state import Listing, VenueOrder
 
@@ -14,12 +13,14 @@ def reached(order: VenueOrder, price: float) -> bool:
 
 
 def trigger_price(order: VenueOrder, market: Market, listing: Listing) -> float:
-    """What wakes the order's stop on arrival: the last trade, or the opposite quote where prices are mids. Between two
-    bars, when both sides are empty, nothing does."""
-    index = order.instrument
+    """What wakes the order's stop on arrival: the last trade, or the opposite quote where those are what triggers.
+    Between two bars, when both sides are empty, nothing does."""
+    index, last = order.instrument, float(market.last[order.instrument])
     is_closed = market.bid_size[index] == 0.0 and market.ask_size[index] == 0.0
-    if listing.instrument.price_source is PriceSource.TRADE and not is_closed:
-        return float(market.last[index])
+    if not is_closed and not listing.triggers_by_quote:
+        return last
+    if listing.instrument.spread_ticks and not has_quotes(market, index):
+        return listing.quoted(order.sign, last)
     return float((market.ask if order.sign > 0 else market.bid)[index])
 
 

@@ -5,7 +5,6 @@ import math
 from msgspec import Struct
 
 from tradingd.columns import TRADE
-from tradingd.instruments import PriceSource
 from tradingd.kernels.market import Market
 from tradingd.kernels.posting import LOTS_LIMIT
 from tradingd.simulation.state import Taken, Terms, Tick, VenueState
@@ -51,10 +50,21 @@ def of_book(state: VenueState, terms: Terms, index: int, sign: int, market: Mark
     return _of_quote(state, terms, index, sign, float(price[index]), float(size[index]))
 
 
+def has_quotes(market: Market, index: int) -> bool:
+    """Whether any quote was told yet; a bar tells both sides."""
+    told = (market.bid[index], market.ask[index], market.bid_size[index], market.ask_size[index])
+    return not all(math.isnan(value) for value in told)
+
+
 def _of_trade(terms: Terms, index: int, tick: Tick, market: Market) -> dict[int, Offer]:
-    capacity, taken = _capacity(terms, index, tick.size), Taken(tick.price, tick.size, 0)
-    triggers = terms.listings[index].instrument.price_source is PriceSource.TRADE
+    """The price of the trade, or what the spread makes of it."""
+    listing, capacity = terms.listings[index], _capacity(terms, index, tick.size)
+    taken = Taken(tick.price, tick.size, 0)
+    if listing.instrument.spread_ticks and not has_quotes(market, index):
+        prices = {sign: listing.quoted(sign, tick.price) for sign in (1, -1)}
+        return {sign: Offer(price, capacity, price, True, taken) for sign, price in prices.items()}
     quotes = {1: float(market.ask[index]), -1: float(market.bid[index])}
+    triggers = not listing.triggers_by_quote
     return {sign: Offer(tick.price, capacity, quote, triggers, taken) for sign, quote in quotes.items()}
 
 
@@ -65,7 +75,7 @@ def _of_quote(state: VenueState, terms: Terms, index: int, sign: int, price: flo
     taken = kept_in.get(index)
     if taken is None or (taken.price, taken.size) != (price, size):
         taken = Taken(price, size, 0)
-    triggers = terms.listings[index].instrument.price_source is PriceSource.MID
+    triggers = terms.listings[index].triggers_by_quote
     return Offer(price, _capacity(terms, index, size), price, triggers, taken, kept_in)
 
 

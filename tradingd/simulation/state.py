@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from tradingd.events import OrderRequested, OrdType, TimeInForce
 from tradingd.grid import Grid, grid_of
-from tradingd.instruments import AccountSettings, Instrument
+from tradingd.instruments import AccountSettings, Instrument, PriceSource
+from tradingd.kernels.spread import quoted, reach
 from tradingd.simulation.settings import SimulationSettings
 
 NEVER_NS = 2**63 - 1
@@ -92,6 +93,23 @@ class Listing:
     ticks: Grid
     lots: Grid
     units_per_one: int
+
+    def quoted(self, sign: int, price: float) -> float:
+        """What a buy (1) or a sell (-1) meets at a recorded price that has no quotes beside it."""
+        half_ticks = self.instrument.half_ticks_to(sign)
+        if half_ticks == 0:
+            return price
+        return float(quoted(price, sign, half_ticks, self.ticks.numerator, self.ticks.denominator))
+
+    def reach(self, sign: int) -> float:
+        """How far that is from the recorded price at most."""
+        half_ticks = self.instrument.half_ticks_to(sign)
+        return float(reach(half_ticks, self.ticks.numerator, self.ticks.denominator))
+
+    @property
+    def triggers_by_quote(self) -> bool:
+        """Whether stops wait for the opposite quote, recorded or made of the spread, and not for the last trade."""
+        return self.instrument.price_source is PriceSource.MID or self.instrument.spread_ticks > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,29 +109,30 @@ def _meet_bar(state: VenueState, terms: Terms, instrument: int, tick: Tick) -> F
     if tick.kind == BAR_CLOSE:
         return facts
     for order in bar_order(order for order in state.working.values() if order.instrument == instrument):
-        offer = of_bar(order, tick)
+        offer = of_bar(order, tick, terms.listings[instrument])
         if offer and order.cl_ord_id in state.working:
             order.waited = True
             facts += _meet(state, terms, order, offer)
     return facts
 
 
-def touch_levels(state: VenueState, instrument: int) -> tuple[float, float]:
+def touch_levels(state: VenueState, terms: Terms, instrument: int) -> tuple[float, float]:
     """(low, high): a tick of which any price (of the trade, of the bid, of the ask) is <= low or >= high may matter.
 
     (inf, -inf): every tick does; (-inf, inf): none does.
     """
-    low, high = -INFINITY, INFINITY
+    low, high, listing = -INFINITY, INFINITY, terms.listings[instrument]
     for order in state.working.values():
         if order.instrument != instrument:
             continue
         level = order.stop_px if order.sleeps else order.price if is_maker(order) else None
         if level is None:
             return INFINITY, -INFINITY
+        reach = listing.reach(order.sign) if order.sleeps else 0.0  # a spread brings stops nearer, limits farther away
         if order.sleeps == (order.sign > 0):
-            high = min(high, level)
+            high = min(high, level - reach)
         else:
-            low = max(low, level)
+            low = max(low, level + reach)
     return low, high
 
 

@@ -91,11 +91,15 @@ def _cost(name: str, numbers: Sequence[float], money: Form) -> tuple[str, ...]:
 
 
 def cost_frame(result: Result) -> pl.DataFrame:
-    """reason, fills, notional, fees, slippage. What is rounded to the tick is no slippage, nor is it counted."""
+    """reason, fills, notional, fees, slippage with the spread. What rounding to the tick took is not counted."""
     instrument = result.settings.instrument
     units = pl.col("quantity").abs() * instrument.multiplier
     simulation = result.settings.simulation
-    slip = simulation.slippage_rate * pl.col("price").abs() + simulation.slippage_ticks * instrument.tick_size
+    half_ticks = (
+        pl.when(pl.col("quantity") > 0).then(instrument.half_ticks_to(1)).otherwise(instrument.half_ticks_to(-1))
+    )
+    slipped_ticks = simulation.slippage_ticks + half_ticks / 2
+    slip = simulation.slippage_rate * pl.col("price").abs() + slipped_ticks * instrument.tick_size
     return (
         result.fills.group_by("reason", maintain_order=True)
         .agg(pl.len(), (units * pl.col("price").abs()).sum(), pl.col("fee").sum(), slippage=(units * slip).sum())
