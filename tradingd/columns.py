@@ -79,7 +79,7 @@ class TickBatch:
     flags           AGGRESSOR_*, INELIGIBLE (kept, but makes no bar and fills nothing)
     instrument      index into the journal's instruments
     ts_event_ns     at the source; ts_received_ns at us (equal where a file has no receive time)
-    price, size     of the trade, or of the bid; a bar's open, low, or close and volume
+    price, size     of the trade, or of the bid; a bar's open and volume, low, or close and volume
     ask_price, ask_size   of the ask; a bar's high
     venue_id        trade or update id at the venue; NO_VENUE_ID where there is none
     frames          payloads of the FRAME rows, in order

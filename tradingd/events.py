@@ -188,6 +188,9 @@ class Decision(Body, frozen=True):
     take_profit: float | None = None
 
 
+LIQUIDATION = "liquidation"  # why an order closes what margin does not carry any more
+
+
 class OrderRequested(Body, frozen=True, kw_only=True):
     """An order that risk approved. Its ClOrdID is derived from the journal id, the epoch and its position."""
 

@@ -6,7 +6,7 @@ which it names the factors, where it speaks of prices and quantities.
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
@@ -56,6 +56,8 @@ class Order:
     lots: int
     opens: bool
     turns: bool
+    decision: Decision  # that placed it
+    has_begun: bool = False
 
 
 @dataclass
@@ -70,6 +72,8 @@ class Reference:
     take_profit: float = NONE
     decision: Decision | None = None
     order: Order | None = None
+    is_awake: bool = False  # the stop was reached
+    room: float = math.inf  # lots
     fills: list[Fill] = field(default_factory=list)
 
     @property
@@ -81,18 +85,24 @@ class Reference:
     def open(self, price: float) -> None:
         self.phase = OPEN
         self.protection_meets_the_open(price)
-        order, self.order = self.order, None
-        if order is None:
+        order = self.order
+        self.order_meets_the_open(price)
+        if order is not None and order.turns and self.order is None:
+            assert self.decision is not None
+            self.order = Order(self.sized(self.decision, mark=price), True, False, self.decision)
+            self.order_meets_the_open(price)
+
+    def order_meets_the_open(self, price: float) -> None:
+        if (order := self.order) is None:
             return
-        assert self.decision is not None
-        lots = order.lots if order.opens else self.at_most_the_position(order.lots)
+        wanted = order.lots if order.opens else self.at_most_the_position(order.lots)
+        lots = self.at_most_the_room(wanted)
+        has_begun = order.has_begun or lots != 0
+        self.order = replace(order, lots=wanted - lots, has_begun=has_begun) if wanted != lots else None
         self.market_order(lots, self.met(price, lots > 0), DECISION)
-        if order.opens:
-            self.take_over_protection(self.decision)
-            self.protection_meets_the_open(price, rested=False)
-        if order.turns:
-            lots = self.sized(self.decision, mark=price)
-            self.market_order(lots, self.met(price, lots > 0), DECISION)
+        if order.opens and has_begun and not order.has_begun:
+            self.take_over_protection(order.decision)
+            assert self.decision is not None
             self.take_over_protection(self.decision)
             self.protection_meets_the_open(price, rested=False)
 
@@ -102,11 +112,15 @@ class Reference:
             return
         worst, best = (low, high) if self.lots > 0 else (high, low)
         if self.is_at_or_beyond_the_stop(self.met(worst, self.lots < 0)):
-            self.market_order(-self.lots, self.stop, STOP_LOSS)
+            self.is_awake = True
+            self.leave(self.market_price(self.stop, self.lots < 0), STOP_LOSS)
         elif self.has_reached_the_take_profit(self.met(best, self.lots < 0)):
-            self.fill(-self.lots, self.take_profit, TAKE_PROFIT, is_maker=True)
-        elif self.equity(worst) < self.maintenance_margin(worst):
-            self.market_order(-self.lots, self.met(worst, self.lots < 0), LIQUIDATION)
+            self.leave(self.take_profit, TAKE_PROFIT, is_maker=True)
+        if self.equity(worst) < self.maintenance_margin(worst):
+            closing = 0 if self.order is None or self.order.opens else self.at_most_the_position(self.order.lots)
+            lots = -self.lots - closing
+            self.the_exit_has_begun(lots)
+            self.market_order(lots, self.met(worst, lots > 0), LIQUIDATION)
 
     def close(self, price: float, heard: Any) -> None:
         if heard is None:
@@ -126,12 +140,33 @@ class Reference:
         if self.lots == 0:
             return
         price = self.met(price, self.lots < 0)
-        if self.is_at_or_beyond_the_stop(price):
-            self.market_order(-self.lots, price, STOP_LOSS)
+        if self.is_awake or self.is_at_or_beyond_the_stop(price):
+            self.is_awake = True
+            self.leave(self.market_price(price, self.lots < 0), STOP_LOSS)
         elif self.has_reached_the_take_profit(price) and rested:
-            self.fill(-self.lots, self.take_profit, TAKE_PROFIT, is_maker=True)
+            self.leave(self.take_profit, TAKE_PROFIT, is_maker=True)
         elif self.has_reached_the_take_profit(price):
-            self.fill(-self.lots, self.on_grid(price, self.lots < 0, 0), TAKE_PROFIT)
+            self.leave(self.on_grid(price, self.lots < 0, 0), TAKE_PROFIT)
+
+    def leave(self, price: float, reason: int, is_maker: bool = False) -> None:
+        """Protection closes what there is room for."""
+        lots = self.at_most_the_room(-self.lots)
+        self.the_exit_has_begun(lots)
+        if lots:
+            self.fill(lots, price, reason, is_maker)
+
+    def the_exit_has_begun(self, lots: int) -> None:
+        if lots and self.order is not None and self.order.opens and self.order.has_begun:
+            self.order = None
+
+    # volume
+
+    def make_room(self, volume: float) -> None:
+        share = self.settings.simulation.volume_share
+        self.room = math.inf if share is None else max(self.largest_count(volume * share), 0)
+
+    def at_most_the_room(self, lots: int) -> int:
+        return lots if abs(lots) <= self.room else int(math.copysign(self.room, lots))
 
     # decisions
 
@@ -149,7 +184,8 @@ class Reference:
         goal = 0 if wanted * self.lots < 0 else wanted
         if goal == self.lots:
             return None
-        return Order(goal - self.lots, opens=abs(goal) > abs(self.lots), turns=decision.target * self.lots < 0)
+        opens, turns = abs(goal) > abs(self.lots), decision.target * self.lots < 0
+        return Order(goal - self.lots, opens, turns, decision)
 
     def at_most_the_position(self, lots: int) -> int:
         """Of an order that only reduces."""
@@ -161,7 +197,7 @@ class Reference:
         """What the decision does not have stays as it was."""
         if self.lots == 0:
             return
-        if not math.isnan(decision.stop):
+        if not math.isnan(decision.stop) and not self.is_awake:
             self.stop = decision.stop
         if not math.isnan(decision.take_profit):
             self.take_profit = decision.take_profit
@@ -285,6 +321,9 @@ class Reference:
         self.balance += realized - fee
         if self.lots == 0:
             self.stop = self.take_profit = NONE
+            self.is_awake = False
+        if reason != LIQUIDATION:
+            self.room -= abs(lots)
         self.fills.append(
             Fill(self.bar, lots, price, fee, realized, self.lots, self.balance, self.phase, reason),
         )
@@ -307,8 +346,10 @@ def run(
     model = kind(settings, balance=settings.account.balance_units)
     heard = {int(signal["bar"]): signal for signal in signals}
     equity, lots = [], []
-    rows = zip(bars.open.tolist(), bars.high.tolist(), bars.low.tolist(), bars.close.tolist(), strict=True)
-    for model.bar, (open_, high, low, close) in enumerate(rows):
+    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    for model.bar, (open_, high, low, close, volume) in enumerate(rows):
+        model.make_room(volume)
         model.open(open_)
         model.intrabar(low, high)
         model.close(close, heard.get(model.bar))

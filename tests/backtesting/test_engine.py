@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import astuple, dataclass, field, fields, replace
 from functools import partial
 from typing import Any
 
@@ -91,9 +91,20 @@ def random_backtest(rng: np.random.Generator, instrument: dict[str, Any], price:
             "simulation": {
                 "slippage_ticks": one_of(rng, 0, 1, 7),
                 "slippage_rate": one_of(rng, 0.0, 0.0, 0.0005, 0.03),
+                "volume_share": one_of(rng, None, None, 0.1, 0.3, 1.0),
             },
         }
     )
+
+
+def with_volumes(rng: np.random.Generator, bars: Bars, backtest: BacktestSettings) -> Bars:
+    """Of none to more than all money pays for."""
+    instrument, price = backtest.instrument, max(float(np.abs(bars.close).mean()), backtest.instrument.tick_size)
+    affordable = float(backtest.account.balance) / price / instrument.multiplier
+    volumes = affordable * rng.choice([0.0, 0.3, 1.0, 5.0, 50.0], len(bars)) * rng.random(len(bars))
+    if rng.random() < 0.5:
+        volumes = np.round(volumes / instrument.lot_size) * instrument.lot_size
+    return replace(bars, volume=volumes)
 
 
 STEPS = (0.001, 0.01, 0.05, 0.3)
@@ -147,7 +158,7 @@ def world_of(seed: int, count: int = 80) -> World:
     instrument = random_instrument(rng)
     tick = instrument["tick_size"]
     backtest = random_backtest(rng, instrument, start * tick)
-    bars = random_bars(rng, 80, start, tick, instrument["negative_prices"])
+    bars = with_volumes(rng, random_bars(rng, 80, start, tick, instrument["negative_prices"]), backtest)
     return beginning(World(backtest, bars, random_signals(rng, bars, tick)), count)
 
 
@@ -188,6 +199,22 @@ class Watched(reference.Reference):
         )
         self.seen["entry and exit in a bar"] += fills > 0 and self.fills[fills - 1].bar == self.bar
 
+    def leave(self, price: float, reason: int, is_maker: bool = False) -> None:
+        wanted, had = abs(self.lots), self.order is not None
+        super().leave(price, reason, is_maker)
+        if 0 < abs(self.lots) < wanted:
+            self.seen[("", "stop in part", "take profit in part")[reason]] += 1
+        self.seen["stop that finds no volume"] += abs(self.lots) == wanted and reason == k.STOP_LOSS
+        self.seen["exit that ends its entry"] += had and self.order is None
+
+    def order_meets_the_open(self, price: float) -> None:
+        before = self.order
+        super().order_meets_the_open(price)
+        if before is not None and self.order is not None:
+            kind = "an order that opens" if before.opens else "a turn" if before.turns else "a reduction"
+            self.seen[f"{kind} in part"] += 1
+            self.seen["no volume for an order"] += self.order.lots == before.lots
+
     def market_order(self, lots: int, met: float, reason: int) -> None:
         if reason == k.DECISION and lots:
             if self.lots == 0:
@@ -216,7 +243,9 @@ KINDS = (
     "entry", "add", "reduction", "exit", "turn", "long", "short", "stop", "take profit", "liquidation",
     "stop and take profit in a bar", "entry and exit in a bar", "gap to the stop", "gap to the take profit",
     "stop of an entry meets the open", "take profit of an entry meets the open", "gap before a turn",
-    "gap before an order that opens",
+    "gap before an order that opens", "an order that opens in part", "a turn in part", "a reduction in part",
+    "no volume for an order", "stop in part", "take profit in part", "stop that finds no volume",
+    "exit that ends its entry",
 )  # fmt: skip
 
 
@@ -597,6 +626,62 @@ def test_a_market_order_is_rounded_against_itself_and_slips() -> None:
     assert briefly(stop)[1] == (1, -99 - 1, 94.25, k.INTRABAR, k.STOP_LOSS)
     limit = traded(backtest, [FLAT, (100, 110, 100, 105)], say(0, 1, NAN, 105.0))
     assert briefly(limit)[1][2] == 105.0
+
+
+def limited(rows: Sequence[Row], volumes: Sequence[float], *said: Any, **named: Any) -> Executed:
+    """A fifth of each bar's volume."""
+    bars, backtest = bars_of(rows), desk(simulation={"volume_share": 0.2}, **named)
+    world = World(backtest, replace(bars, volume=np.array(volumes, float)), signals_of(said))
+    compared(world)
+    return trade(world.settings, world.bars, world.signals)
+
+
+def test_an_order_goes_on_in_the_next_bars_until_it_is_filled() -> None:
+    rows = [FLAT, FLAT, (101, 101, 101, 101), FLAT, FLAT]
+    found = limited(rows, [0, 204, 0, 290, 1000], say(0, 1))
+    assert briefly(found) == [
+        (1, 40, 100.0, k.OPEN, k.DECISION), (3, 58, 100.0, k.OPEN, k.DECISION), (4, 2, 100.0, k.OPEN, k.DECISION),
+    ]  # fmt: skip
+    (trip,) = found.trips
+    assert (trip["entry_bar"], trip["lots"], trip["entry_price"]) == (1, 100, 100.0)
+
+
+def test_a_decision_takes_the_place_of_what_is_left() -> None:
+    found = limited([FLAT] * 4, [0, 100, 1000, 1000], say(0, 1), say(1, 0.5))
+    assert [fill[:2] for fill in briefly(found)] == [(1, 20), (2, 30)]
+
+
+def test_a_turn_opens_after_the_last_of_what_it_closes() -> None:
+    rows = [FLAT, FLAT, FLAT, (90, 90, 90, 90), FLAT]
+    found = limited(rows, [0, 1000, 300, 400, 1000], say(0, 1), say(1, -1))
+    assert [fill[:3] for fill in briefly(found)] == [
+        (1, 100, 100.0), (2, -60, 100.0), (3, -40, 90.0), (3, -40, 90.0), (4, -56, 100.0),
+    ]  # fmt: skip
+    assert len(found.trips) == 2
+
+
+def test_a_stop_goes_on_as_a_market_order_and_ends_its_entry() -> None:
+    rows = [FLAT, FLAT, (100, 100, 94, 99), (97, 110, 97, 97), (98, 110, 98, 98), FLAT]
+    found = limited(rows, [0, 200, 250, 100, 1000, 1000], say(0, 1, 95, 105), say(2, 1, 96, 105))
+    assert briefly(found) == [
+        (1, 40, 100.0, k.OPEN, k.DECISION),
+        (2, 50, 100.0, k.OPEN, k.DECISION),  # no volume is left for the stop
+        (3, -20, 97.0, k.OPEN, k.STOP_LOSS),  # ten of the entry are not bought any more, the stop is not moved
+        (4, -70, 98.0, k.OPEN, k.STOP_LOSS),
+    ]
+
+
+def test_a_take_profit_rests_with_what_is_left() -> None:
+    rows = [FLAT, FLAT, (100, 105, 100, 100), FLAT, (106, 106, 106, 106)]
+    found = limited(rows, [0, 1000, 150, 1000, 1000], say(0, 1, NAN, 105))
+    assert briefly(found)[1:] == [(2, -30, 105.0, k.INTRABAR, k.TAKE_PROFIT), (4, -70, 105.0, k.OPEN, k.TAKE_PROFIT)]
+    assert (found.trips["exit_price"][0], found.trips["closed_lots"][0]) == (105.0, 100)
+
+
+def test_a_liquidation_is_not_limited() -> None:
+    named = {"risk": {"risk_per_trade": 1.0, "max_leverage": 20.0}, "margin": MARGIN}
+    found = limited([FLAT, FLAT, (100, 100, 60, 90)], [0, 1000, 5], say(0, 1, 50.0), **named)
+    assert briefly(found)[1:] == [(2, -200, 60.0, k.INTRABAR, k.LIQUIDATION)]
 
 
 @pytest.mark.parametrize(

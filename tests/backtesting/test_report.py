@@ -190,6 +190,21 @@ def test_protection_is_where_it_stood(result: Result) -> None:
     assert [trip["exit_price"] for trip in taken] == [drawn["take_profit"][trip["exit_bar"]] for trip in taken]
 
 
+def test_a_spread_is_a_cost_of_what_meets_it() -> None:
+    made = backtest("sma_cross", waves(), instrument={"spread_ticks": 4, "recorded_side": "bid"})
+    fills = made.fills.filter(pl.col("reason") == "decision")
+    bought = float(fills.filter(pl.col("quantity") > 0)["quantity"].sum())
+    assert cost_frame(made)["slippage"].sum() == pytest.approx(bought * 4 * made.instrument.tick_size)
+
+
+def test_orders_that_are_filled_in_part_are_told() -> None:
+    exits = [{"kind": "fixed_ratio", "params": {"multiple": 1.0, "ratio": 0.5}}]
+    data = rough().with_columns(volume=pl.lit(2000.0))
+    made = backtest("mean_reversion", data, {"period": 10}, exits=exits, simulation={"volume_share": 0.1})
+    assert len(made.fills) > 2 * len(made.trades) > 10
+    assert "</html>" in page(made)
+
+
 def test_costs_are_those_of_the_fills(result: Result, text: str) -> None:
     frame, fills = cost_frame(result), result.fills
     by_decision = fills.filter(pl.col("reason") == "decision")

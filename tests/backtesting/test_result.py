@@ -134,6 +134,12 @@ def test_what_is_wrong_is_said(crossed: Result) -> None:
         backtest("sma_cross", waves(), sets=['instrument.currency="EUR"', 'account.currency="USD"'])
     with pytest.raises(ConfigError, match=r"account\.balance: has to be above 0"):
         backtest("sma_cross", waves(), balance="0")
+    with pytest.raises(
+        BacktestError, match=r"no volume, so a share of it is nothing; leave simulation.volume_share out"
+    ):
+        backtest("sma_cross", waves().with_columns(volume=0.0), simulation={"volume_share": 0.1})
+    thin = backtest("sma_cross", waves().with_columns(volume=1.0), simulation={"volume_share": 0.1})
+    assert str(thin.why_no_trades()).endswith("or a lot more than 0.1 of the volume of its bars")
     with pytest.raises(StrategyError, match="has no parameter 'fasst'"):
         backtest("sma_cross", waves(), {"fasst": 1})
 

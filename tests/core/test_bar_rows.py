@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from world import ALFA, started
 
-from tradingd.columns import TICK_COLUMNS, TickBatch, Timeframe
+from tradingd.columns import BAR_OPEN, TICK_COLUMNS, TickBatch, Timeframe
 from tradingd.commit import Commit
 from tradingd.core.advance import advance
 from tradingd.core.settings import BarSettings, CoreSettings
@@ -41,13 +41,15 @@ def days(*rows: tuple[float, float, float, float]) -> Bars:
     return Bars(opened, opened + DAY_NS, *prices, np.full(len(rows), 7.0))
 
 
-def core(latency_ms: float = 0.0, timeframes: tuple[Timeframe, ...] = ("1d",)) -> State:
+def core(
+    latency_ms: float = 0.0, timeframes: tuple[Timeframe, ...] = ("1d",), volume_share: float | None = None
+) -> State:
     settings = CoreSettings(
         instruments=(replace(ALFA, fees=Fees()),),
         accounts=(AccountSettings("USD", "100000"),),
         strategies=(StrategySettings(name="buy", kind="Buy", instruments=("SIM:ALFA",), timeframe=timeframes[0]),),
         risk=RiskSettings(daily_loss=None, drawdown=None, stale_data_ms=None),
-        simulation=SimulationSettings(latency_ms=latency_ms, cancel_latency_ms=latency_ms),
+        simulation=SimulationSettings(latency_ms=latency_ms, cancel_latency_ms=latency_ms, volume_share=volume_share),
         bars=BarSettings(timeframes=timeframes),
     )
     state = initial_state(settings, {"Buy": Buy})
@@ -78,6 +80,26 @@ def test_what_is_decided_at_a_close_trades_at_the_next_open_whatever_the_latency
         (fill,) = (event for event in commit.events if isinstance(event.body, OrderFilled))
         assert fill.body.last_px == 102.0
         assert fill.ts_received_ns - (FIRST_DAY + DAY_NS) == max(1, round(latency_ms * 1e6))
+
+
+def fills_of(commit: Commit) -> list[tuple[float, float]]:
+    return [(fill.last_qty, fill.last_px) for fill in of(OrderFilled, [event.body for event in commit.events])]
+
+
+def test_an_order_takes_no_more_than_its_share_of_a_bar_whenever_it_arrives() -> None:
+    # given bars of 7 in which a decision wants 500
+    told = days((100.0, 103.0, 99.0, 101.0), (102.0, 110.0, 90.0, 104.0), (105.0, 105.0, 105.0, 105.0))
+    for latency_ms in (0.0, 60_000.0):
+        commit = take(core(latency_ms, volume_share=0.5), told)
+        # then three lots are filled at each open
+        assert fills_of(commit) == [(3.0, 102.0), (3.0, 105.0)]
+
+
+def test_an_open_that_tells_no_volume_limits_nothing() -> None:
+    batch = rows(days((100.0, 103.0, 99.0, 101.0), (102.0, 110.0, 90.0, 104.0)))
+    batch.size[batch.kind == BAR_OPEN] = np.nan  # as journals had it
+    ((quantity, _),) = fills_of(advance(core(volume_share=0.5), [batch]))
+    assert quantity > 400
 
 
 def test_a_day_begins_with_the_close_before_it() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tradingd.columns import FRAME, INELIGIBLE, QUOTE, TRADE
+from tradingd.columns import BAR_OPEN, BAR_RANGE, FRAME, INELIGIBLE, QUOTE, TRADE
 from tradingd.commands import Approved
 from tradingd.events import (
     OrderAccepted,
@@ -37,7 +37,8 @@ class Floor:
     """A venue with one instrument, and the hands to trade on it."""
 
     def __init__(self, *, fees: Fees | None = None, **settings: Any) -> None:
-        instrument_fields = {name: settings.pop(name) for name in ("session", "price_source") if name in settings}
+        names = ("session", "price_source", "spread_ticks", "recorded_side")
+        instrument_fields = {name: settings.pop(name) for name in names if name in settings}
         self.instrument = Instrument(
             "SIM:A", AssetClass.SPOT, tick_size=0.5, lot_size=0.1, currency="USD", fees=fees or Fees(),
             **instrument_fields,
@@ -89,6 +90,12 @@ class Floor:
 
     def trade(self, price: float, size: float = NAN, flags: int = 0) -> list[Any]:
         return self._tick(Tick(TRADE, flags, price, size, NAN, NAN))
+
+    def open_bar(self, price: float, volume: float) -> list[Any]:
+        return self._tick(Tick(BAR_OPEN, 0, price, volume, NAN, NAN))
+
+    def range_bar(self, low: float, high: float) -> list[Any]:
+        return self._tick(Tick(BAR_RANGE, 0, low, NAN, high, NAN))
 
     def _tick(self, tick: Tick) -> list[Any]:
         return venue.on_tick(self.state, self.terms, 0, tick, self.market, self.now_ns)
@@ -263,6 +270,32 @@ def test_without_quotes_the_first_trade_decides_whether_a_limit_is_marketable() 
     assert fills(floor.trade(99.0)) == [("o1", 101.0, 1.5, True)]
 
 
+# --- the volume of a bar ----------------------------------------------------------------------------------------------
+
+
+def test_all_orders_share_the_room_of_a_bar() -> None:
+    floor = Floor(volume_share=0.1)
+    floor.send(BUY, 1.0)
+    floor.limit(SELL, 101.0, 1.0)
+    floor.wait()
+    assert fills(floor.open_bar(100.0, 12.0)) == [("o1", 100.0, 1.0, False)]
+    assert fills(floor.range_bar(99.0, 102.0)) == [("o2", 101.0, 0.2, True)]
+    assert fills(floor.open_bar(101.0, 4.0)) == [("o2", 101.0, 0.4, True)]
+    assert fills(floor.open_bar(101.0, NAN)) == [("o2", 101.0, 0.4, True)]  # not known: not limited
+
+
+def test_an_exit_ends_what_is_left_of_what_it_leaves_and_a_liquidation_needs_no_room() -> None:
+    floor = Floor(volume_share=0.1)
+    floor.send(BUY, 2.0)
+    floor.wait()
+    assert fills(floor.open_bar(100.0, 5.0)) == [("o1", 100.0, 0.5, False)]
+    floor.send(SELL, 0.5, reduce_only=True, reason="liquidation")
+    floor.wait()
+    facts = floor.range_bar(90.0, 100.0)
+    assert fills(facts) == [("o2", 90.0, 0.5, False)]
+    assert OrderCanceled("o1", "its exit has traded") in facts
+
+
 # --- stops ------------------------------------------------------------------------------------------------------------
 
 
@@ -274,6 +307,29 @@ def test_a_stop_fills_where_the_market_gaps_to() -> None:
     assert floor.quote(bid=90.0, ask=96.0) == []  # quotes do not wake it
     assert floor.trade(95.5) == []
     assert fills(floor.trade(92.0)) == [("o1", 89.5, 1.0, False)]  # the bid is worse than the trade
+
+
+def test_trades_without_quotes_have_a_spread() -> None:
+    # given two ticks of 0.5 from bid to ask: half of them is on each side of a trade
+    floor = Floor(spread_ticks=2)
+    floor.send(BUY)
+    floor.limit(SELL, 101.0)
+    floor.stop(SELL, 95.0)
+    floor.wait()
+    assert fills(floor.trade(100.0)) == [("o1", 100.5, 1.0, False)]
+    assert venue.touch_levels(floor.state, floor.terms, 0)[0] >= 95.5
+    assert floor.trade(101.0) == []  # the bid is half a point below it
+    assert fills(floor.trade(101.5)) == [("o2", 101.0, 1.0, True)]
+    assert fills(floor.trade(95.5)) == [("o3", 95.0, 1.0, False)]
+
+
+def test_nothing_is_added_to_quotes_and_they_trigger_where_there_is_a_spread() -> None:
+    floor = Floor(spread_ticks=2, recorded_side="bid")
+    floor.quote(bid=99.0, ask=100.0)
+    floor.stop(BUY, 101.0)
+    floor.wait()
+    assert floor.trade(101.0) == []
+    assert fills(floor.quote(bid=100.0, ask=101.0)) == [("o1", 101.0, 1.0, False)]
 
 
 def test_a_stop_of_a_mid_instrument_wakes_by_the_opposite_quote() -> None:

@@ -43,7 +43,18 @@ def trade(settings: BacktestSettings, bars: Bars, signals: Records) -> Executed:
     """Raises BacktestError where an amount of money does not fit."""
     terms, book, equity = _terms(settings), _book(settings), np.empty(len(bars))
     fills = np.zeros(ROOM + 2 * len(signals), k.FILL)
-    inputs = (bars.open, bars.high, bars.low, bars.close, signals, instrument_of(settings), terms, book, equity)
+    inputs = (
+        bars.open,
+        bars.high,
+        bars.low,
+        bars.close,
+        bars.volume,
+        signals,
+        instrument_of(settings),
+        terms,
+        book,
+        equity,
+    )
     while (reason := k.trade_bars(*inputs, fills)) == FULL:
         fills = doubled(fills)
     if reason == k.OVERFLOW:
@@ -66,6 +77,7 @@ def _terms(settings: BacktestSettings) -> Records:
         settings.simulation.slippage_rate, settings.simulation.slippage_ticks, instrument.negative_prices,
         margin.initial_rate, margin.maintenance_rate,
         settings.risk.max_leverage, settings.risk.risk_per_trade or 0.0, settings.allocation,
+        settings.simulation.volume_share or 0.0,
     )  # fmt: skip
     return terms
 
@@ -73,6 +85,6 @@ def _terms(settings: BacktestSettings) -> Records:
 def _book(settings: BacktestSettings) -> Records:
     book = np.zeros(1, k.BOOK)
     book["balance"] = settings.account.balance_units
-    for name in ("stop", "take_profit", "stop_px", "limit_px", "margin_px"):
+    for name in ("stop", "take_profit", "order_stop", "order_limit", "stop_px", "limit_px", "margin_px"):
         book[name] = np.nan
     return book

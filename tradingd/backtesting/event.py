@@ -49,6 +49,7 @@ def as_core_settings(settings: BacktestSettings, bars: Bars) -> CoreSettings:
             cancel_latency_ms=0.0,
             slippage_rate=settings.simulation.slippage_rate,
             slippage_ticks=settings.simulation.slippage_ticks,
+            volume_share=settings.simulation.volume_share,
         ),
         bars=BarSettings(timeframes=(timeframe,)),
     )

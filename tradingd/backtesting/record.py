@@ -11,6 +11,7 @@ from tradingd.backtesting.engine import Executed, trips_of
 from tradingd.backtesting.hearing import Records
 from tradingd.columns import F64, I64
 from tradingd.events import (
+    LIQUIDATION,
     AnyBody,
     Event,
     OrderFilled,
@@ -26,7 +27,6 @@ from tradingd.instruments import AccountSettings, Instrument
 from tradingd.kernels import backtest as k
 from tradingd.kernels.signals import SIGNAL
 from tradingd.risk.bracket import STOP_LOSS, TAKE_PROFIT
-from tradingd.risk.monitor import LIQUIDATION
 
 REASONS = {STOP_LOSS: k.STOP_LOSS, TAKE_PROFIT: k.TAKE_PROFIT, LIQUIDATION: k.LIQUIDATION}
 

@@ -169,7 +169,9 @@ class Result(Traded):
         lot = f"one lot of {instrument.lot_size:g} at {self.bars.close[-1]:g}"
         has = f"{account.balance} {account.currency}"
         wanted = f"what {self.settings.kind} wanted was less than {lot} (equity is {has})"
-        return f"no trades: {wanted}, or came at the last close"
+        share = self.settings.simulation.volume_share
+        limited = "" if share is None else f", or a lot more than {share:g} of the volume of its bars"
+        return f"no trades: {wanted}, or came at the last close{limited}"
 
     def to_dict(self) -> dict[str, Any]:
         """Stable keys: what `trade backtest --json` prints."""

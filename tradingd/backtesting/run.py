@@ -60,6 +60,8 @@ def run(
     if journal is not None and engine != "event":
         raise BacktestError("a journal is kept by the event engine alone; ask for that one too")
     bars.check_for(settings.instrument)
+    if settings.simulation.volume_share is not None and not bars.volume.any():
+        raise BacktestError("the bars have no volume, so a share of it is nothing; leave simulation.volume_share out")
     kinds = (settings.kind, *(leave.kind for leave in settings.exits))
     library = {kind: load_single(kind, base) for kind in kinds}
     if engine == "kernel":

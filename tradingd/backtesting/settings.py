@@ -25,10 +25,12 @@ class SizingSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class BarVenueSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """slippage_rate    fraction of the price by which market and stop orders fill worse than what they met
     slippage_ticks   and by so many ticks more
+    volume_share     part of a bar's volume that our orders may fill together; None = as much as is wanted
     """
 
     slippage_rate: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     slippage_ticks: Annotated[int, Meta(ge=0)] = 0
+    volume_share: Annotated[float, Meta(gt=0, le=1)] | None = None
 
 
 class BacktestSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -134,8 +134,14 @@ def _protect(
         old = resting.get(leg.reason)
         if old is None:
             request(turn, leg, latency_ns=latency_ns)
-        elif _essence(leg) != _essence(old.request) or old.leaves_lots < lots:
+        elif (_essence(leg) != _essence(old.request) or old.leaves_lots < lots) and not _has_begun(turn, old):
             _replace(turn, old, leg, latency_ns)
+
+
+def _has_begun(turn: Turn, old: Order) -> bool:
+    """A stop that bars had not the volume for is a market order until the position ends: nothing moves it."""
+    known = turn.memory.venue.working.get(old.request.cl_ord_id)
+    return turn.memory.terms.settings.volume_share is not None and known is not None and known.triggered
 
 
 def _essence(leg: OrderRequested) -> tuple[object, ...]:

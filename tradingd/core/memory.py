@@ -164,6 +164,7 @@ def _fill_instrument(record: Any, settings: CoreSettings, instrument: Instrument
     record["zone_start"], record["zone_stop"] = zone
     record["tick_num"], record["tick_den"] = tick.numerator, tick.denominator
     record["to_ask"], record["to_bid"] = instrument.half_ticks_to(1), instrument.half_ticks_to(-1)
+    record["limited"] = settings.simulation.volume_share is not None
     record["closed_ns"] = np.iinfo(np.int64).min
     record["touch_low"], record["touch_high"] = -np.inf, np.inf
     record["account"] = _account_of(settings.accounts, instrument.currency)

@@ -48,6 +48,7 @@ TERMS = np.dtype(
         ("max_leverage", "f8"),
         ("risk_per_trade", "f8"),  # 0: size by target alone
         ("allocation", "f8"),
+        ("volume_share", "f8"),  # 0: as much as is wanted
     ],
     align=True,
 )
@@ -65,11 +66,16 @@ BOOK = np.dtype(
         ("price", "f8"),
         ("stop", "f8"),
         ("take_profit", "f8"),
+        ("room", "i8"),  # lots that the bar in hand may yet fill
         ("order", "i8"),  # signed lots that the next open fills
         ("order_opens", "u1"),
+        ("order_traded", "u1"),  # a part of it
+        ("order_stop", "f8"),  # of the decision that placed it
+        ("order_limit", "f8"),
         ("turning", "u1"),  # what is closed at the next open is opened on the other side at once
         ("stop_px", "f8"),  # protection that rests:
         ("limit_px", "f8"),
+        ("triggered", "u1"),  # the stop was reached, and what is left of it is a market order
         ("quantity", "f8"),  # of the position, signed
         ("margin_px", "f8"),  # before which margin can not be short
         ("refused", "u1"),  # an amount did not fit
@@ -98,6 +104,7 @@ def trade_bars(
     high: F64,
     low: F64,
     close: F64,
+    volume: F64,
     signals: Records,
     instruments: Records,
     terms: Records,
@@ -117,6 +124,7 @@ def trade_bars(
         i = b.bar
         if i == close.size:
             break
+        b.room = room_of(t, volume[i])
         at_open(b, t, s, fills, open_[i])
         within(b, t, s, fills, low[i], high[i])
         equity[i] = equity_units(b, t, close[i]) / t.units_per_one
@@ -139,7 +147,7 @@ def uneventful(
     b: Records, t: Records, s: Records, first: int, stop: int, open_: F64, high: F64, low: F64, close: F64, equity: F64
 ) -> int:
     """Marks the bars from `first` on in which nothing can happen; the first in which something may, `stop` at most."""
-    if b.order != 0:
+    if b.order != 0 or b.triggered != 0:
         return first
     down, up = levels(b, s)
     quantity, multiplier, units_per_one = b.quantity, t.multiplier, t.units_per_one
@@ -171,32 +179,46 @@ def levels(b: Records, s: Records) -> tuple[float, float]:
 
 
 @kernel
+def room_of(t: Records, volume: float) -> int:
+    """Lots of a bar that our orders may fill together."""
+    if t.volume_share == 0.0:
+        return MONEY_LIMIT
+    count = floor_count(volume * t.volume_share, t.lot_num, t.lot_den)
+    return int(max(min(count, float(LOTS_LIMIT)), 0.0))
+
+
+@kernel
 def at_open(b: Records, t: Records, s: Records, fills: Records, price: float) -> None:
-    """Protection was there first. An order that only reduces ends where nothing is left to reduce."""
+    """Protection was there first. A turn opens when what it closes is closed."""
     meet_open(b, t, s, fills, price, True)
-    if b.order != 0:
-        order = b.order
-        b.order = 0
-        if b.order_opens == 0:
-            order = reducible(b.lots, order)
-        if order != 0:
-            fill(b, t, s, fills, order, taken(met(price, order, s), order, t, s), DECISION, OPEN, False)
-        if b.order_opens != 0:
-            protect(b)
-            meet_open(b, t, s, fills, price, False)
-    if b.turning != 0:
+    work(b, t, s, fills, price)
+    if b.turning != 0 and b.order == 0:
         b.turning = 0
         turn(b, t, s, fills, price)
 
 
 @kernel
+def work(b: Records, t: Records, s: Records, fills: Records, price: float) -> None:
+    """Fills what waits, as far as there is room; the rest waits for the next open. An order that only reduces ends with
+    what there is to reduce."""
+    order = b.order if b.order_opens != 0 else reducible(b.lots, b.order)
+    part = max(min(order, b.room), -b.room)
+    b.order = order - part
+    if part == 0:
+        return
+    is_first = b.order_traded == 0
+    b.order_traded = 1
+    fill(b, t, s, fills, part, taken(met(price, part, s), part, t, s), DECISION, OPEN, False)
+    if b.order_opens != 0 and is_first:
+        protect(b, either(b.stop, b.order_stop), either(b.take_profit, b.order_limit))
+        meet_open(b, t, s, fills, price, False)
+
+
+@kernel
 def turn(b: Records, t: Records, s: Records, fills: Records, price: float) -> None:
     """The other half: sized anew, by the decision's price and the equity after what was closed."""
-    order = wanted(b, t, price) - b.lots
-    if order != 0:
-        fill(b, t, s, fills, order, taken(met(price, order, s), order, t, s), DECISION, OPEN, False)
-        protect(b)
-        meet_open(b, t, s, fills, price, False)
+    send(b, wanted(b, t, price) - b.lots, 1)
+    work(b, t, s, fills, price)
 
 
 @kernel
@@ -205,11 +227,12 @@ def meet_open(b: Records, t: Records, s: Records, fills: Records, price: float, 
     came with the open at the open."""
     side = np.sign(b.lots)
     price = met(price, -b.lots, s)
-    if side != 0 and (price - b.stop_px) * side <= 0.0:
-        fill(b, t, s, fills, -b.lots, taken(price, -b.lots, t, s), STOP_LOSS, OPEN, False)
+    if side != 0 and (b.triggered != 0 or (price - b.stop_px) * side <= 0.0):
+        b.triggered = 1
+        leave(b, t, s, fills, taken(price, -b.lots, t, s), STOP_LOSS, OPEN, False)
     elif side != 0 and (price - b.limit_px) * side >= 0.0:
         limit = b.limit_px if rested else on_grid(price, -b.lots, t, s, 0.0)
-        fill(b, t, s, fills, -b.lots, limit, TAKE_PROFIT, OPEN, rested)
+        leave(b, t, s, fills, limit, TAKE_PROFIT, OPEN, rested)
 
 
 @kernel
@@ -220,11 +243,40 @@ def within(b: Records, t: Records, s: Records, fills: Records, low: float, high:
     worst, best = (low, high) if b.lots > 0 else (high, low)
     side = np.sign(b.lots)
     if (met(worst, -b.lots, s) - b.stop_px) * side <= 0.0:
-        fill(b, t, s, fills, -b.lots, taken(b.stop_px, -b.lots, t, s), STOP_LOSS, INTRABAR, False)
+        b.triggered = 1
+        leave(b, t, s, fills, taken(b.stop_px, -b.lots, t, s), STOP_LOSS, INTRABAR, False)
     elif (met(best, -b.lots, s) - b.limit_px) * side >= 0.0:
-        fill(b, t, s, fills, -b.lots, b.limit_px, TAKE_PROFIT, INTRABAR, True)
-    elif (worst - b.margin_px) * side <= 0.0 and equity_units(b, t, worst) < maintenance_units(b, t, worst):
-        fill(b, t, s, fills, -b.lots, taken(met(worst, -b.lots, s), -b.lots, t, s), LIQUIDATION, INTRABAR, False)
+        leave(b, t, s, fills, b.limit_px, TAKE_PROFIT, INTRABAR, True)
+    if (worst - b.margin_px) * side <= 0.0 and equity_units(b, t, worst) < maintenance_units(b, t, worst):
+        liquidate(b, t, s, fills, worst)
+
+
+@kernel
+def leave(
+    b: Records, t: Records, s: Records, fills: Records, price: float, reason: int, phase: int, maker: bool
+) -> None:
+    """Protection closes what there is room for."""
+    lots = max(min(-b.lots, b.room), -b.room)
+    if lots != 0:
+        end_entry(b)
+        fill(b, t, s, fills, lots, price, reason, phase, maker)
+
+
+@kernel
+def liquidate(b: Records, t: Records, s: Records, fills: Records, price: float) -> None:
+    """All that no order closes already, whatever the room."""
+    closing = reducible(b.lots, b.order) if b.order_opens == 0 else 0
+    lots = -b.lots - closing
+    if lots != 0:
+        end_entry(b)
+        fill(b, t, s, fills, lots, taken(met(price, lots, s), lots, t, s), LIQUIDATION, INTRABAR, False)
+
+
+@kernel
+def end_entry(b: Records) -> None:
+    """The exit has begun: what is left of an order that opened the position does not open it again."""
+    if b.order_opens != 0 and b.order_traded != 0:
+        b.order = 0
 
 
 @kernel
@@ -244,7 +296,7 @@ def decide(b: Records, t: Records, told: Records, price: float) -> None:
     if anew:
         place(b, t, price)
     if b.lots * target > 0.0:
-        protect(b)
+        protect(b, stop, limit)
 
 
 @kernel
@@ -252,9 +304,15 @@ def place(b: Records, t: Records, price: float) -> None:
     """The next order to the target; a turn to the other side closes first."""
     size = wanted(b, t, price)
     goal = 0 if size * np.sign(b.lots) < 0 else size
-    b.order = goal - b.lots
-    b.order_opens = 1 if abs(goal) > abs(b.lots) else 0
+    send(b, goal - b.lots, 1 if abs(goal) > abs(b.lots) else 0)
     b.turning = 1 if b.order != 0 and b.target * b.lots < 0.0 else 0
+
+
+@kernel
+def send(b: Records, order: int, opens: int) -> None:
+    """In the place of what waited."""
+    b.order, b.order_opens, b.order_traded = order, opens, 0
+    b.order_stop, b.order_limit = b.stop, b.take_profit
 
 
 # --- orders and money -------------------------------------------------------------------------------------------------
@@ -274,12 +332,17 @@ def wanted(b: Records, t: Records, mark: float) -> int:
 
 
 @kernel
-def protect(b: Records) -> None:
-    """The whole position, as the newest decision wants it; one without a stop or take profit leaves what rests."""
-    if b.lots != 0 and not np.isnan(b.stop):
-        b.stop_px = b.stop
-    if b.lots != 0 and not np.isnan(b.take_profit):
-        b.limit_px = b.take_profit
+def protect(b: Records, stop: float, limit: float) -> None:
+    """The whole position; what it is given no price for stays, and a stop that was reached is moved no more."""
+    if b.lots != 0 and b.triggered == 0 and not np.isnan(stop):
+        b.stop_px = stop
+    if b.lots != 0 and not np.isnan(limit):
+        b.limit_px = limit
+
+
+@kernel
+def either(price: float, other: float) -> float:
+    return other if np.isnan(price) else price
 
 
 @kernel
@@ -340,6 +403,9 @@ def fill(
         return
     if lots == 0 or (lots > 0) != (b.lots > 0):
         b.stop_px = b.limit_px = np.nan
+        b.triggered = 0
+    if t.volume_share > 0.0 and reason != LIQUIDATION:
+        b.room -= abs(order)
     b.lots, b.cost = lots, cost
     b.balance += realized - fee
     b.quantity = value_of(lots, t.lot_num, t.lot_den)

@@ -89,6 +89,7 @@ INSTRUMENT = np.dtype(
         ("retry_ns", "i8"),  # core time at which they are asked for again
         ("to_ask", "f8"),  # from a recorded price, in halves of a tick
         ("to_bid", "f8"),
+        ("limited", "u1"),  # the venue looks at every open: the volume of the bar limits what is filled in it
         ("opened", "u1"),  # between the open and the range of a bar of a source without ticks
     ],
     align=True,
@@ -286,11 +287,12 @@ def tell_bar(
         bid[k], bid_size[k], ask[k], ask_size[k] = np.nan, 0.0, np.nan, 0.0
         return np.inf, -np.inf
     top = price if kind == BAR_OPEN else high
+    is_told = kind == BAR_OPEN and s.limited == 1
     if s.exposure < 0.0:
         last[k] = top
     bid[k], bid_size[k] = quoted(price, -1, s.to_bid, s.tick_num, s.tick_den), np.nan
     ask[k], ask_size[k] = quoted(top, 1, s.to_ask, s.tick_num, s.tick_den), np.nan
-    return price, top
+    return (-np.inf, np.inf) if is_told else (price, top)
 
 
 @kernel

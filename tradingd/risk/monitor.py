@@ -1,11 +1,9 @@
 """What is watched besides orders: losses that halt, and margin that liquidates. Times are core time, days are UTC."""
 
-from tradingd.events import Halted, OrderRequested, OrdType, Side, TimeInForce
+from tradingd.events import LIQUIDATION, Halted, OrderRequested, OrdType, Side, TimeInForce
 from tradingd.grid import grid_of
 from tradingd.instruments import DAY_NS
 from tradingd.risk.context import RiskContext, RiskState, Watermark, on_the_way
-
-LIQUIDATION = "liquidation"
 
 
 def next_roll_ns(state: RiskState, now_ns: int) -> int:

@@ -17,6 +17,13 @@ def bar_order(orders: Iterable[VenueOrder]) -> list[VenueOrder]:
     return sorted(orders, key=lambda order: (order.ord_type is not OrdType.STOP, order.ord_type is not OrdType.LIMIT))
 
 
+def room_of(tick: Tick, share: float | None, listing: Listing) -> int | None:
+    """Lots of a bar that our orders may fill together, which its open tells; None where there is no limit."""
+    if share is None or math.isnan(tick.size):
+        return None
+    return max(min(listing.lots.floor(tick.size * share), LOTS_LIMIT), 0)
+
+
 def of_bar(order: VenueOrder, tick: Tick, listing: Listing) -> Offer | None:
     """What a bar's open or range offers, as much as is wanted. A stop trades at its trigger, or at an open beyond it; a
     limit order at its limit; other orders at the open, or at the worst of a range. None where it is not reached."""

@@ -11,6 +11,7 @@ class SimulationSettings(Struct, frozen=True, forbid_unknown_fields=True):
     slippage_rate      fraction of the price by which market and stop orders fill worse than what they met
     slippage_ticks     and by so many ticks more
     fill_ratio         part of a recorded size that our orders may take
+    volume_share       part of a bar's volume that our orders may fill together; None = as much as is wanted
     """
 
     latency_ms: Annotated[float, Meta(ge=0)] = 50.0
@@ -18,3 +19,4 @@ class SimulationSettings(Struct, frozen=True, forbid_unknown_fields=True):
     slippage_rate: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     slippage_ticks: Annotated[int, Meta(ge=0)] = 0
     fill_ratio: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    volume_share: Annotated[float, Meta(gt=0, le=1)] | None = None

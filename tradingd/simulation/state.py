@@ -9,6 +9,7 @@ from msgspec import Struct
 from tradingd.events import OrderRequested, OrdType, TimeInForce
 from tradingd.grid import Grid, grid_of
 from tradingd.instruments import AccountSettings, Instrument, PriceSource
+from tradingd.kernels.posting import LOTS_LIMIT
 from tradingd.kernels.spread import quoted, reach
 from tradingd.simulation.settings import SimulationSettings
 
@@ -20,6 +21,7 @@ class VenueOrder(Struct):
 
     triggered   a stop that has become a market order
     waited      it has had its first opportunity to trade: what is left of a limit order is a maker now
+    forced      a liquidation, which a bar's volume does not limit
     """
 
     cl_ord_id: str
@@ -36,6 +38,7 @@ class VenueOrder(Struct):
     expires_ns: int = NEVER_NS
     triggered: bool = False
     waited: bool = False
+    forced: bool = False
 
     @property
     def sleeps(self) -> bool:
@@ -68,6 +71,14 @@ class VenueState(Struct):
     bids_taken: dict[int, Taken] = {}
     asks_taken: dict[int, Taken] = {}
     trades: int = 0
+    rooms: dict[int, int] = {}  # lots of the bar in hand that may yet be filled, by instrument
+
+    def room(self, order: VenueOrder) -> int:
+        return LOTS_LIMIT if order.forced else self.rooms.get(order.instrument, LOTS_LIMIT)
+
+    def use_room(self, order: VenueOrder, lots: int) -> None:
+        if order.instrument in self.rooms and not order.forced:
+            self.rooms[order.instrument] -= lots
 
     def reducible_lots(self, order: VenueOrder) -> int:
         """Lots by which the order could bring the position towards zero."""

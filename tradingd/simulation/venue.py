@@ -3,9 +3,10 @@
 `due_ns` and `touch_levels` tell the caller when something has to be looked at; `on_time` goes before `on_tick`.
 """
 
-from tradingd.columns import BAR_CLOSE, BAR_KINDS, FRAME, INELIGIBLE
+from tradingd.columns import BAR_CLOSE, BAR_KINDS, BAR_OPEN, FRAME, INELIGIBLE
 from tradingd.commands import Approved
 from tradingd.events import (
+    LIQUIDATION,
     AnyBody,
     OrderAccepted,
     OrderCanceled,
@@ -21,7 +22,7 @@ from tradingd.kernels.market import Market
 from tradingd.kernels.posting import checked, fee_units, notional_units
 from tradingd.reducers.ledger import Order
 from tradingd.simulation import offers
-from tradingd.simulation.bars import bar_order, of_bar
+from tradingd.simulation.bars import bar_order, of_bar, room_of
 from tradingd.simulation.matching import crosses, is_maker, price_of, reached, trigger_price
 from tradingd.simulation.offers import Offer
 from tradingd.simulation.state import NEVER_NS, Listing, Pending, Terms, Tick, VenueOrder, VenueState
@@ -108,12 +109,22 @@ def _meet_bar(state: VenueState, terms: Terms, instrument: int, tick: Tick) -> F
     facts: Facts = []
     if tick.kind == BAR_CLOSE:
         return facts
+    if tick.kind == BAR_OPEN:
+        _make_room(state, terms, instrument, tick)
     for order in bar_order(order for order in state.working.values() if order.instrument == instrument):
         offer = of_bar(order, tick, terms.listings[instrument])
         if offer and order.cl_ord_id in state.working:
             order.waited = True
             facts += _meet(state, terms, order, offer)
     return facts
+
+
+def _make_room(state: VenueState, terms: Terms, instrument: int, tick: Tick) -> None:
+    room = room_of(tick, terms.settings.volume_share, terms.listings[instrument])
+    if room is None:
+        state.rooms.pop(instrument, None)
+    else:
+        state.rooms[instrument] = room
 
 
 def touch_levels(state: VenueState, terms: Terms, instrument: int) -> tuple[float, float]:
@@ -189,6 +200,7 @@ def _order(request: OrderRequested, listing: Listing) -> VenueOrder:
         stop_px=request.stop_px,
         reduce_only=request.reduce_only,
         parent=request.parent,
+        forced=request.reason == LIQUIDATION,
     )
 
 
@@ -199,7 +211,8 @@ def _meet(state: VenueState, terms: Terms, order: VenueOrder, offer: Offer) -> F
         if not order.triggered:
             return []
     facts: Facts = []
-    lots = min(order.lots, offer.lots, state.reducible_lots(order) if order.reduce_only else order.lots)
+    wanted = min(order.lots, state.reducible_lots(order)) if order.reduce_only else order.lots
+    lots = min(wanted, offer.lots, state.room(order))
     if lots > 0 and crosses(order, offer.price):
         facts = _fill(state, terms, order, offer, lots)
     order.waited = True
@@ -212,6 +225,7 @@ def _fill(state: VenueState, terms: Terms, order: VenueOrder, offer: Offer, lots
     listing = terms.listings[order.instrument]
     price = price_of(order, offer, listing, terms.settings)
     offer.take(order.instrument, lots)
+    state.use_room(order, lots)
     order.lots -= lots
     state.lots[order.instrument] = state.lots.get(order.instrument, 0) + order.sign * lots
     state.trades += 1
@@ -230,7 +244,7 @@ def _fill(state: VenueState, terms: Terms, order: VenueOrder, offer: Offer, lots
         trade_id=f"T{state.trades}",
         maker=is_maker(order),
     )
-    return [filled, *_consequences(state, order)]
+    return [filled, *_consequences(state, terms, order)]
 
 
 def _fee(listing: Listing, price: float, quantity: float, maker: bool) -> int:
@@ -240,11 +254,13 @@ def _fee(listing: Listing, price: float, quantity: float, maker: bool) -> int:
     return checked(fee_units(notional, quantity, rate, fees.per_unit, fees.minimum, unit))
 
 
-def _consequences(state: VenueState, filled: VenueOrder) -> Facts:
+def _consequences(state: VenueState, terms: Terms, filled: VenueOrder) -> Facts:
     """What a fill ends: the rest of the entry that it exits, the other leg, and what has nothing left to reduce."""
     facts: Facts = []
     if filled.parent and not _is_leg(state, filled.parent):
         facts += _cancel(state, filled.parent, "its exit has traded")
+    if terms.settings.volume_share is not None and (filled.parent or filled.forced):
+        facts += _end_entries(state, filled)
     if filled.parent and filled.lots == 0:
         for leg in _legs(state, filled.parent):
             facts += _cancel(state, leg, "the other leg has filled")
@@ -256,6 +272,18 @@ def _consequences(state: VenueState, filled: VenueOrder) -> Facts:
     for cl_ord_id in useless:
         facts += _cancel(state, cl_ord_id, "nothing left to reduce")
     return facts
+
+
+def _end_entries(state: VenueState, filled: VenueOrder) -> Facts:
+    """Bars fill in part over hours: what opened the position that is left does not open it again."""
+    begun = [
+        order.cl_ord_id
+        for order in state.working.values()
+        if (order.instrument, order.sign) == (filled.instrument, -filled.sign)
+        and not order.reduce_only
+        and order.lots < order.total_lots
+    ]
+    return [fact for cl_ord_id in begun for fact in _cancel(state, cl_ord_id, "its exit has traded")]
 
 
 def _is_leg(state: VenueState, cl_ord_id: str) -> bool:

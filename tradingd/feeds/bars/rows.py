@@ -3,7 +3,8 @@
 Nothing is told before it happened: what was decided at a close meets the next open, and low and high are told when the
 bar is over. So the receive times are
 
-    BAR_OPEN    1 ns after the bar's open: what was sent at the close before, at the same time, is there
+    BAR_OPEN    1 ns after the bar's open: what was sent at the close before, at the same time, is there. Its size is
+                the volume of the whole bar, for the venue alone: it limits what is filled in the bar
     BAR_RANGE   2 ns before its close
     BAR_CLOSE   at its close
 """
@@ -34,6 +35,7 @@ def rows_of(bars: Bars, start: int, stop: int, instrument: int) -> Columns:
     columns["ts_received_ns"][closed] = bars.ts_close_ns[part]
     columns["price"][opened], columns["price"][ranged] = bars.open[part], bars.low[part]
     columns["ask_price"][ranged] = bars.high[part]
+    columns["size"][opened] = bars.volume[part]
     columns["price"][closed], columns["size"][closed] = bars.close[part], bars.volume[part]
     for name in ("price", "size", "ask_price"):
         columns[name] += 0.0  # -0.0 becomes 0.0
