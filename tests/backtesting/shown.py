@@ -55,10 +55,23 @@ def _stock(symbol: str) -> Shown:
     return Shown(f"US:{symbol}", file, asked, REVERT, {}, STOCKS | {"tick_size": 0.01}, {"exits": EXITS})
 
 
-def _currency(symbol: str, tick: float, lot: float) -> Shown:
+def _currency(symbol: str, tick: float, lot: float, spread_ticks: int) -> Shown:
     asked = MINUTES | {"columns": BIDS, "where": ("symbol", symbol)}
     file = "bars/oanda_eurusd_nzdusd_xauusd_1m_2014-05-01_15.csv.gz"
-    return Shown(f"OANDA:{symbol}", file, asked, CROSS, {"slow": 200}, FX | {"tick_size": tick, "lot_size": lot})
+    traded = FX | {"tick_size": tick, "lot_size": lot, "spread_ticks": spread_ticks, "recorded_side": "bid"}
+    return Shown(f"OANDA:{symbol}", file, asked, CROSS, {"slow": 200}, traded)
+
+
+def _ether(simulation: dict[str, Any]) -> Shown:
+    return Shown(
+        "BINANCE:ETHBTC",
+        "bars/freqtrade_ETH_BTC-5m.feather",
+        {"format": "freqtrade", "timeframe": "5m"},
+        REVERT,
+        {},
+        {"asset_class": "spot", "lot_size": 0.001, "currency": "BTC", "fees": {"taker_rate": 0.001}},
+        {"account": {"currency": "BTC", "balance": "10", "unit": "0.00000001"}, "simulation": simulation},
+    )
 
 
 SHOWN = (
@@ -75,9 +88,9 @@ SHOWN = (
         {"risk": {"max_leverage": 5.0}, "exits": [{"kind": "trailing_atr"}]},
     ),
     *map(_stock, ("SPY", "IBM", "BAC", "AIG")),
-    _currency("EURUSD", 0.00001, 1000),
-    _currency("NZDUSD", 0.00001, 1000),
-    _currency("XAUUSD", 0.001, 1),
+    _currency("EURUSD", 0.00001, 1000, spread_ticks=10),
+    _currency("NZDUSD", 0.00001, 1000, spread_ticks=15),
+    _currency("XAUUSD", 0.001, 1, spread_ticks=300),
     Shown(
         "CME:6EH4",
         "bars/cme_6EH4_1m_202401.csv.gz",
@@ -129,21 +142,14 @@ SHOWN = (
             "margin": {"initial_rate": 0.1, "maintenance_rate": 0.08},
         },
     ),
-    Shown(
-        "BINANCE:ETHBTC",
-        "bars/freqtrade_ETH_BTC-5m.feather",
-        {"format": "freqtrade", "timeframe": "5m"},
-        REVERT,
-        {},
-        {"asset_class": "spot", "lot_size": 0.001, "currency": "BTC", "fees": {"taker_rate": 0.001}},
-        {"account": {"currency": "BTC", "balance": "10", "unit": "0.00000001"}},
-    ),
+    _ether({}),
+    _ether({"volume_share": 0.1}),
 )
 
 
 def run(shown: Shown, realdata: Path, catalogue: Catalogue) -> Result:
     files, asked = [realdata / shown.file], Asked(**shown.asked)
-    done = import_files(catalogue, files, shown.instrument, asked, replace=False, strict=False)
+    done = import_files(catalogue, files, shown.instrument, asked, replace=True, strict=False)
     data = catalogue.path(done.record)
     return backtest(shown.strategy, data, shown.params, instrument=shown.traded, **shown.more)
 
@@ -151,6 +157,7 @@ def run(shown: Shown, realdata: Path, catalogue: Catalogue) -> Result:
 def row(shown: Shown, result: Result) -> str:
     params = "".join(f" {name}={value}" for name, value in shown.params.items())
     exits = "".join(f", `{leave['kind']}`" for leave in shown.more.get("exits", ()))
+    exits += "".join(f", {name}={value}" for name, value in shown.more.get("simulation", {}).items())
     what = (period(shown.instrument, result.equity), f"{result.metrics.bars:,}", f"`{shown.strategy}`{params}{exits}")
     return line(*what, *figures(result.metrics))
 

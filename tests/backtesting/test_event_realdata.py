@@ -40,10 +40,9 @@ def event_differs(result: Result) -> str | None:
     return difference(result.executed, execute_by_core(result.settings, result.bars, result.library))
 
 
-@pytest.mark.parametrize("market", [one.instrument for one in shown.SHOWN])
-def test_the_shown_markets(market: str, realdata: Path, catalogue: Catalogue) -> None:
-    one = next(one for one in shown.SHOWN if one.instrument == market)
-    data = imported(market, realdata, catalogue)
+@pytest.mark.parametrize("one", shown.SHOWN, ids=lambda one: one.instrument)
+def test_the_shown_markets(one: shown.Shown, realdata: Path, catalogue: Catalogue) -> None:
+    data = imported(one.instrument, realdata, catalogue)
     result = backtest(one.strategy, data, one.params, instrument=one.traded, **one.more)
     assert result.metrics.closed_trades > 0
     assert event_differs(result) is None
