@@ -70,7 +70,7 @@ class DepthResult:
         fills, equity = self.fills, self.equity["equity"]
         initial = self.settings.account.balance_units / self.settings.account.units_per_one
         bought = fills.filter(pl.col("side") == "buy")["quantity"].sum()
-        sold = -fills.filter(pl.col("side") == "sell")["quantity"].sum()
+        sold = fills.filter(pl.col("side") == "sell")["quantity"].abs().sum()
         highest = equity.cum_max().to_numpy()
         return {
             "events": len(self.events),
