@@ -17,7 +17,7 @@ from tradingd.core.state import State
 from tradingd.core.turn import Turn
 from tradingd.core.watch import watch
 from tradingd.events import AnyBody, Command, Input, OperatorCommand, Resumption, RunStarted
-from tradingd.kernels import posting, sizing
+from tradingd.kernels import posting, sizing, spread
 from tradingd.kernels import scan as k
 
 Item = TickBatch | Input
@@ -40,6 +40,7 @@ def load_kernels(state: State) -> None:
     k.scan(*_arguments(Turn(state, first_seq=state.seq + 1), nothing))
     posting.load()
     sizing.load()
+    spread.load()
 
 
 def _advance_ticks(turn: Turn, batch: TickBatch) -> None:

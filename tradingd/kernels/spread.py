@@ -20,3 +20,8 @@ def quoted(price: float, sign: int, half_ticks: float, tick_num: float, tick_den
 def reach(half_ticks: float, tick_num: float, tick_den: float) -> float:
     """How far from its recorded price a bid or an ask is at most."""
     return float((half_ticks / 2.0 + 1.0) * tick_num / tick_den) if half_ticks > 0.0 else 0.0
+
+
+def load() -> None:
+    """Compiles what Python calls, or takes it from the cache."""
+    quoted(1.0, 1, 1.0, 1.0, 1.0)

@@ -10,7 +10,7 @@ from tradingd.events import OrderRequested, OrdType, TimeInForce
 from tradingd.grid import Grid, grid_of
 from tradingd.instruments import AccountSettings, Instrument, PriceSource
 from tradingd.kernels.posting import LOTS_LIMIT
-from tradingd.kernels.spread import quoted, reach
+from tradingd.kernels.spread import quoted
 from tradingd.simulation.settings import SimulationSettings
 
 NEVER_NS = 2**63 - 1
@@ -107,15 +107,15 @@ class Listing:
 
     def quoted(self, sign: int, price: float) -> float:
         """What a buy (1) or a sell (-1) meets at a recorded price that has no quotes beside it."""
-        half_ticks = self.instrument.half_ticks_to(sign)
-        if half_ticks == 0:
+        half_ticks = float(self.instrument.half_ticks_to(sign))
+        if half_ticks == 0.0:
             return price
-        return float(quoted(price, sign, half_ticks, self.ticks.numerator, self.ticks.denominator))
+        return float(quoted(price, sign, half_ticks, float(self.ticks.numerator), float(self.ticks.denominator)))
 
     def reach(self, sign: int) -> float:
         """How far that is from the recorded price at most."""
         half_ticks = self.instrument.half_ticks_to(sign)
-        return float(reach(half_ticks, self.ticks.numerator, self.ticks.denominator))
+        return (half_ticks / 2 + 1) * self.instrument.tick_size if half_ticks else 0.0
 
     @property
     def triggers_by_quote(self) -> bool:
