@@ -3,18 +3,20 @@
 import enum
 from bisect import bisect_right
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 NS = 1_000_000_000
 DAY_S = 86_400
+HOUR_NS = 3600 * NS
 DAY_NS = DAY_S * NS
 NEAR_NS = 4 * DAY_NS  # to a change of the clock: the day before and the session after, and offsets on top
 FOREVER_NS = 1 << 63
 
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
+Rate = Annotated[float, Meta(ge=-1, le=1)]
 
 
 class AssetClass(enum.StrEnum):
@@ -105,6 +107,19 @@ class Margin(Struct, frozen=True, forbid_unknown_fields=True):
     maintenance_rate: Annotated[float, Meta(ge=0, le=1)] = 0.0
 
 
+class Financing(Struct, frozen=True, forbid_unknown_fields=True):
+    """What holding a position costs.
+
+    borrow_rate          a year, of the value of a short position; paid at each UTC midnight, actual days / 365
+    funding_rate         of the value, at each instant: longs pay shorts where it is positive
+    funding_interval_h   hours between two instants, counted from UTC midnight
+    """
+
+    borrow_rate: NotNegative = 0.0
+    funding_rate: Rate = 0.0
+    funding_interval_h: Literal[1, 2, 3, 4, 6, 8, 12, 24] = 8
+
+
 class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
     """One tradable thing, named VENUE:SYMBOL. Prices sit on `tick_size`, quantities on `lot_size`."""
 
@@ -116,6 +131,7 @@ class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
     multiplier: Positive = 1.0
     fees: Fees = Fees()
     margin: Margin = Margin()
+    financing: Financing = Financing()
     session: Session = Session()
     price_source: PriceSource = PriceSource.TRADE
     negative_prices: bool = False
@@ -127,6 +143,11 @@ class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def symbol(self) -> str:
         return self.id.partition(":")[2]
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether a position is bought with cash; of futures, FX and perpetuals only margin is held."""
+        return self.asset_class in (AssetClass.EQUITY, AssetClass.SPOT)
 
 
 class Conversion(Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,12 +168,17 @@ class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     With a `conversion` it is a part of another account: sizes, margin and limits look at the equity of both together.
     Its money stays in its own currency.
+
+    interest_rate   a year, earned on cash; at each UTC midnight, actual days / 365
+    debit_rate      a year, paid on what cash is below zero
     """
 
     currency: Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,9}$")]
     balance: Annotated[str, Meta(pattern=r"^\d+(\.\d+)?$")]
     unit: Annotated[str, Meta(pattern=r"^(1|0\.0*1)$")] = "0.000001"
     conversion: Conversion | None = None
+    interest_rate: Rate = 0.0
+    debit_rate: NotNegative = 0.0
 
     @property
     def units_per_one(self) -> int:

@@ -17,7 +17,7 @@ from tradingd.core.state import State
 from tradingd.core.turn import Turn
 from tradingd.core.watch import watch
 from tradingd.events import AnyBody, Command, Input, OperatorCommand, Resumption, RunStarted
-from tradingd.kernels import posting, sizing
+from tradingd.kernels import financing, posting, sizing
 from tradingd.kernels import scan as k
 
 Item = TickBatch | Input
@@ -38,6 +38,7 @@ def load_kernels(state: State) -> None:
     """Compiles, or takes from the cache, what the first row and the first fill would else wait for: seconds."""
     nothing = tick_batch(0, kind=FRAME, instrument=0, ts_event_ns=np.empty(0))
     k.scan(*_arguments(Turn(state, first_seq=state.seq + 1), nothing))
+    financing.load()
     posting.load()
     sizing.load()
 

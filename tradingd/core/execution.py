@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from tradingd.columns import TickBatch
+from tradingd.core import financing
 from tradingd.core.turn import Turn
 from tradingd.core.watch import is_rate, note_peaks, recount, watch, watch_noted, watch_orders, watch_venue
 from tradingd.events import (
@@ -29,6 +30,7 @@ from tradingd.events import (
 )
 from tradingd.grid import grid_of
 from tradingd.kernels.closing import NEVER
+from tradingd.kernels.scan import BAR_CLOSED, BAR_OPENED
 from tradingd.reducers.ledger import Ledger, Order
 from tradingd.reducers.post import post
 from tradingd.risk import monitor
@@ -280,6 +282,7 @@ def heed_anomaly(turn: Turn) -> None:
 
 def open_books(turn: Turn) -> None:
     """The first start of a journal: losses count from the opening balances. Later starts change nothing."""
+    financing.count_on(turn.state)
     monitor.roll(turn.state.risk_context())
     watch(turn.state)
 
@@ -288,16 +291,29 @@ def open_books(turn: Turn) -> None:
 
 
 def on_time(turn: Turn) -> None:
-    """Orders and cancels arrive at the venue, orders expire, what was refused is asked for again, days begin."""
+    """Holding is paid for, orders and cancels arrive at the venue, orders expire, what was refused is asked for again,
+    days begin."""
     m = turn.memory
+    was_charged = _hold(turn)
     bodies = venue.on_time(m.venue, m.terms, m.market, turn.now_ns)
     _report(turn, bodies)
     was_refused = _retry(turn)  # maybe what liquidates, which is asked for again where losses are looked at
     has_filled = any(isinstance(body, OrderFilled) for body in bodies)
-    if was_refused or has_filled or monitor.next_roll_ns(m.risk, turn.now_ns) <= turn.now_ns:
-        _watch_losses(turn)
+    if was_charged or was_refused or has_filled or monitor.next_roll_ns(m.risk, turn.now_ns) <= turn.now_ns:
+        _watch_losses(turn, by_time=True)
     else:
         watch_venue(turn.state)
+
+
+def _hold(turn: Turn) -> bool:
+    """Charges what holding costs, in the order of time: what has reached the venue before an instant is there at it.
+    False where no instant has come."""
+    m, first_ns = turn.memory, financing.next_ns(turn.state)
+    while (instant_ns := financing.next_ns(turn.state)) <= turn.now_ns:
+        _report(turn, venue.on_time(m.venue, m.terms, m.market, instant_ns - 1))
+        nothing_comes = venue.due_ns(m.venue) > turn.now_ns
+        financing.charge(turn, turn.now_ns if nothing_comes else instant_ns)
+    return first_ns <= turn.now_ns
 
 
 def on_tick(turn: Turn, batch: TickBatch, row: int) -> None:
@@ -326,30 +342,33 @@ def on_breach(turn: Turn) -> None:
     _watch_losses(turn)
 
 
-def _watch_losses(turn: Turn) -> None:
-    """Halts and liquidates where that is due, and watches on. Nothing is posted meanwhile."""
+def _watch_losses(turn: Turn, *, by_time: bool = False) -> None:
+    """Halts and liquidates where that is due, and watches on. Nothing is posted meanwhile. `by_time`: no price
+    has moved."""
     context = turn.state.risk_context()
     note_peaks(turn.state)
     if turn.state.warming:
         monitor.roll(context)
     else:
-        _stop_losses(turn, context)
+        _stop_losses(turn, context, by_time)
     watch_noted(turn.state, context)
 
 
-def _stop_losses(turn: Turn, context: RiskContext) -> None:
+def _stop_losses(turn: Turn, context: RiskContext, by_time: bool) -> None:
     for halted in monitor.breaches(context):
         _halt(turn, halted)
     monitor.roll(context)
     orders = monitor.liquidation_orders(context)
-    _request_all(turn, [order for order in orders if not _awaits_range(turn, order.instrument)])
+    _request_all(turn, [order for order in orders if not _awaits_range(turn, order.instrument, by_time)])
 
 
-def _awaits_range(turn: Turn, instrument: int) -> bool:
+def _awaits_range(turn: Turn, instrument: int, by_time: bool) -> bool:
     """Margin of an account that holds something through a bar is looked at once, at the worst of its range, which comes
-    next."""
-    accounts = turn.memory.instruments["account"]
-    opened = np.flatnonzero(turn.memory.instruments["opened"] & (accounts == accounts[instrument])).tolist()
+    next; what was charged between two bars, when nobody trades, is looked at there too."""
+    phases, accounts = turn.memory.instruments["opened"], turn.memory.instruments["account"]
+    if by_time and phases[instrument] == BAR_CLOSED:
+        return True
+    opened = np.flatnonzero((phases == BAR_OPENED) & (accounts == accounts[instrument])).tolist()
     return any(turn.state.ledger.lots(index) for index in opened)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tradingd.columns import BAR, F64, I64, TIMEFRAMES, BarArray, parent_level
+from tradingd.core.instants import intervals_of
 from tradingd.core.settings import CoreSettings
 from tradingd.instruments import AccountSettings, Instrument, PriceSource
 from tradingd.kernels import scan as k
@@ -95,6 +96,7 @@ class Memory:
     steps: I64
     zone_from_ns: I64
     zone_offset_s: I64
+    intervals_ns: tuple[int, ...]
     table: list[Slot]
     exchange: Exchange
     scratch: Scratch
@@ -143,6 +145,7 @@ def build_memory(settings: CoreSettings, library: Library, venue: VenueState, ri
         steps=steps,
         zone_from_ns=zone_from,
         zone_offset_s=zone_offset,
+        intervals_ns=intervals_of(settings.instruments, settings.accounts),
         table=table,
         exchange=exchange_of(settings.accounts, settings.instruments),
         scratch=scratch_for(len(instruments)),

@@ -44,6 +44,7 @@ Records = Any  # a NumPy record array
 
 DONE, TIMER, TOUCH, BREACH, CHANGED, FULL = range(6)
 BEGIN, GRACE, TIMERS, MARKET, WATCH, BARS = range(6)
+BAR_OPENED, BAR_CLOSED = 1, 2  # from the open of a bar to its range; from its close to the next open
 NO_PARENT = 255
 ROUNDED_UNITS = 2.0
 
@@ -86,7 +87,7 @@ INSTRUMENT = np.dtype(
         ("waiting", "u1"),  # a decision waits until orders for an older one have ended
         ("refused", "i8"),  # orders that reduce, since the newest decision or fill
         ("retry_ns", "i8"),  # core time at which they are asked for again
-        ("opened", "u1"),  # between the open and the range of a bar of a source without ticks
+        ("opened", "u1"),  # of a source without ticks: BAR_OPENED, BAR_CLOSED, or 0 in between and elsewhere
     ],
     align=True,
 )
@@ -277,7 +278,7 @@ def tell_bar(
 
     All can be had at the open. Then each position stands at its worst, and nobody trades after the close.
     """
-    s.opened = 1 if kind == BAR_OPEN else 0
+    s.opened = BAR_OPENED if kind == BAR_OPEN else BAR_CLOSED if kind == BAR_CLOSE else 0
     last[k] = price
     if kind == BAR_CLOSE:
         bid[k], bid_size[k], ask[k], ask_size[k] = np.nan, 0.0, np.nan, 0.0
