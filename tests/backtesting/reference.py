@@ -14,10 +14,13 @@ from typing import Any
 
 from tradingd.backtesting.settings import BacktestSettings
 from tradingd.feeds.bars.table import Bars
-from tradingd.instruments import Instrument
+from tradingd.instruments import AssetClass, Instrument
 
 OPEN, INTRABAR = 0, 1
 DECISION, STOP_LOSS, TAKE_PROFIT, LIQUIDATION = range(4)
+BORROW, FUNDING, INTEREST = range(3)
+HOUR_NS = 3600 * 10**9
+DAY_NS = 24 * HOUR_NS
 NONE = math.nan  # no stop, no take profit: nothing compares with it
 
 
@@ -34,6 +37,16 @@ class Fill:
     balance: int
     phase: int
     reason: int
+
+
+@dataclass(frozen=True)
+class Posting:
+    """What holding has cost, in units."""
+
+    bar: int
+    kind: int
+    change: int
+    balance: int
 
 
 @dataclass(frozen=True)
@@ -71,10 +84,52 @@ class Reference:
     decision: Decision | None = None
     order: Order | None = None
     fills: list[Fill] = field(default_factory=list)
+    postings: list[Posting] = field(default_factory=list)
+    past_ns: int = 0  # time has passed up to here
 
     @property
     def instrument(self) -> Instrument:
         return self.settings.instrument
+
+    # holding
+
+    def time_passes(self, until_ns: int, mark: float) -> None:
+        """Up to `until_ns`, and at it."""
+        hour_ns = (self.past_ns // HOUR_NS + 1) * HOUR_NS
+        while hour_ns <= until_ns:
+            self.instant(hour_ns, mark)
+            hour_ns += HOUR_NS
+        self.past_ns = until_ns
+
+    def instant(self, at_ns: int, mark: float) -> None:
+        terms = self.instrument.financing
+        if at_ns % DAY_NS == 0:
+            self.borrow(mark)
+        if at_ns % (terms.funding_interval_h * HOUR_NS) == 0:
+            self.funding(terms.funding_rate, mark)
+        if at_ns % DAY_NS == 0:
+            self.interest()
+
+    def borrow(self, mark: float) -> None:
+        if self.lots < 0:
+            value = self.notional(mark, self.lots)
+            self.post(BORROW, -round(abs(value) * self.instrument.financing.borrow_rate / 365))
+
+    def funding(self, rate: float, mark: float) -> None:
+        self.post(FUNDING, -round(self.notional(mark, self.lots) * rate))
+
+    def interest(self) -> None:
+        account = self.settings.account
+        cash = self.balance
+        if self.lots > 0 and self.instrument.asset_class in (AssetClass.EQUITY, AssetClass.SPOT):
+            cash -= self.cost
+        rate = account.interest_rate if cash > 0 else account.debit_rate
+        self.post(INTEREST, round(cash * rate / 365))
+
+    def post(self, kind: int, change: int) -> None:
+        if change:
+            self.balance += change
+            self.postings.append(Posting(self.bar, kind, change, self.balance))
 
     # the phases
 
@@ -287,14 +342,26 @@ def run(
     settings: BacktestSettings, bars: Bars, signals: Iterable[Any], kind: Callable[..., Reference] = Reference
 ) -> tuple[list[Fill], list[float], list[int]]:
     """Fills; equity in money and the position in lots after each bar."""
-    model = kind(settings, balance=settings.account.balance_units)
+    model, equity, lots = played(settings, bars, signals, kind)
+    return model.fills, equity, lots
+
+
+def played(
+    settings: BacktestSettings, bars: Bars, signals: Iterable[Any], kind: Callable[..., Reference] = Reference
+) -> tuple[Reference, list[float], list[int]]:
+    model = kind(settings, balance=settings.account.balance_units, past_ns=int(bars.ts_open_ns[0]))
     heard = {int(signal["bar"]): signal for signal in signals}
     equity, lots = [], []
     rows = zip(bars.open.tolist(), bars.high.tolist(), bars.low.tolist(), bars.close.tolist(), strict=True)
-    for model.bar, (open_, high, low, close) in enumerate(rows):
+    times = zip(bars.ts_open_ns.tolist(), bars.ts_close_ns.tolist(), strict=True)
+    mark = NONE
+    for model.bar, ((open_, high, low, close), (opens_ns, closes_ns)) in enumerate(zip(rows, times, strict=True)):
+        model.time_passes(opens_ns, mark)
         model.open(open_)
+        model.time_passes(closes_ns - 1, open_)
         model.intrabar(low, high)
         model.close(close, heard.get(model.bar))
         equity.append(model.equity(close) / settings.account.units_per_one)
         lots.append(model.lots)
-    return model.fills, equity, lots
+        mark = close
+    return model, equity, lots

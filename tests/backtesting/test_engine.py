@@ -16,20 +16,21 @@ from tradingd.backtesting.engine import ROOM, Executed, trade
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.settings import BacktestSettings, settings_of
 from tradingd.feeds.bars.table import Bars
-from tradingd.instruments import DAY_NS
+from tradingd.instruments import DAY_NS, HOUR_NS
 from tradingd.kernels import backtest as k
 from tradingd.kernels.signals import SIGNAL
+from tradingd.reducers.post import FINANCING
 
 from . import reference
 
 NAN = math.nan
 
 
-def bars_of(rows: Any) -> Bars:
-    """Rows of open, high, low, close."""
+def bars_of(rows: Any, length_ns: int = DAY_NS, opened_ns: Any = None) -> Bars:
+    """Rows of open, high, low, close; one after another where no times are given."""
     prices = np.array(rows, float).reshape(-1, 4).T.copy()
-    opened = np.arange(prices.shape[1], dtype=np.int64) * DAY_NS
-    return Bars(opened, opened + DAY_NS, *prices, np.zeros(prices.shape[1]))
+    opened = np.arange(prices.shape[1], dtype=np.int64) * length_ns if opened_ns is None else np.array(opened_ns)
+    return Bars(opened, opened + length_ns, *prices, np.zeros(prices.shape[1]))
 
 
 def signals_of(rows: Any) -> np.ndarray[Any, Any]:
@@ -55,7 +56,7 @@ def random_instrument(rng: np.random.Generator) -> dict[str, Any]:
     initial, maintenance = one_of(rng, (1.0, 0.0), (0.5, 0.25), (0.05, 0.03))
     return {
         "id": "X:X",
-        "asset_class": "future",
+        "asset_class": one_of(rng, "future", "equity"),
         "tick_size": one_of(rng, 0.01, 0.25, 5e-05),
         "lot_size": one_of(rng, 1.0, 0.001, 100.0),
         "multiplier": one_of(rng, 1.0, 50.0),
@@ -67,8 +68,25 @@ def random_instrument(rng: np.random.Generator) -> dict[str, Any]:
             "minimum": one_of(rng, 0.0, 0.0, 1.0, 0.35),
         },
         "margin": {"initial_rate": initial, "maintenance_rate": maintenance},
+        "financing": random_financing(rng),
         "negative_prices": one_of(rng, False, True),
     }
+
+
+def random_financing(rng: np.random.Generator) -> dict[str, Any]:
+    """None, or so much that it matters."""
+    return {
+        "borrow_rate": one_of(rng, 0.0, 0.03, 20.0),
+        "funding_rate": one_of(rng, 0.0, 0.0001, -0.003, 0.02),
+        "funding_interval_h": one_of(rng, 1, 4, 8, 24),
+    }
+
+
+def random_times(rng: np.random.Generator, count: int) -> tuple[int, Any]:
+    """Length and opens of bars; some begin within an hour, and with gaps between some."""
+    length = one_of(rng, DAY_NS, DAY_NS, 4 * HOUR_NS, HOUR_NS, HOUR_NS // 4)
+    gaps = rng.choice([0, 0, 0, 0, 1, 3, 70], count) * length
+    return length, one_of(rng, 0, 0, 20 * HOUR_NS, HOUR_NS // 2) + np.cumsum(gaps) + np.arange(count) * length
 
 
 def random_backtest(rng: np.random.Generator, instrument: dict[str, Any], price: float) -> BacktestSettings:
@@ -81,7 +99,13 @@ def random_backtest(rng: np.random.Generator, instrument: dict[str, Any], price:
             "kind": "sma_cross",
             "allocation": one_of(rng, 1.0, 0.3, 0.75),
             "instrument": instrument,
-            "account": {"currency": "USD", "balance": f"{balance:.0f}", "unit": f"{10**-places:.{places}f}"},
+            "account": {
+                "currency": "USD",
+                "balance": f"{balance:.0f}",
+                "unit": f"{10**-places:.{places}f}",
+                "interest_rate": one_of(rng, 0.0, 0.0, 0.05, -0.01),
+                "debit_rate": one_of(rng, 0.0, 0.08),
+            },
             "risk": {
                 "max_leverage": one_of(rng, 0.5, 1.0, 3.0, 20.0),
                 "risk_per_trade": one_of(rng, None, 0.01, 0.2, 1.0),
@@ -98,7 +122,13 @@ STEPS = (0.001, 0.01, 0.05, 0.3)
 
 
 def random_bars(
-    rng: np.random.Generator, count: int, start: float, tick: float, negative: bool, steps: Sequence[float] = STEPS
+    rng: np.random.Generator,
+    count: int,
+    start: float,
+    tick: float,
+    negative: bool,
+    steps: Sequence[float] = STEPS,
+    timed: bool = False,
 ) -> Bars:
     """A walk in ticks: small and large, on and off the grid, with gaps; open and close are within low and high."""
     size = max(start * float(rng.choice(steps)), 0.5)
@@ -114,7 +144,7 @@ def random_bars(
     if not negative:
         ticks = np.maximum(np.abs(ticks) if rng.random() < 0.8 else ticks, rng.choice([1.0, 0.3, 0.0]))
         ticks[:, 1], ticks[:, 2] = ticks.max(axis=1), ticks.min(axis=1)
-    return bars_of(ticks / round(1 / tick))
+    return bars_of(ticks / round(1 / tick), *(random_times(rng, count) if timed else ()))
 
 
 def random_signals(rng: np.random.Generator, bars: Bars, tick: float) -> np.ndarray[Any, Any]:
@@ -145,7 +175,7 @@ def world_of(seed: int, count: int = 80) -> World:
     instrument = random_instrument(rng)
     tick = instrument["tick_size"]
     backtest = random_backtest(rng, instrument, start * tick)
-    bars = random_bars(rng, 80, start, tick, instrument["negative_prices"])
+    bars = random_bars(rng, 80, start, tick, instrument["negative_prices"], timed=True)
     return beginning(World(backtest, bars, random_signals(rng, bars, tick)), count)
 
 
@@ -173,6 +203,11 @@ class Watched(reference.Reference):
         self.seen[f"{what} of an entry meets the open" if entered else f"gap to the {what}"] += 1
         if not entered and self.order is not None and (self.order.turns or self.order.opens):
             self.seen[f"gap before {'a turn' if self.order.turns else 'an order that opens'}"] += 1
+
+    def post(self, kind: int, change: int) -> None:
+        self.seen[FINANCING[kind]] += change != 0
+        self.seen["charge of a position"] += change != 0 and self.lots != 0
+        super().post(kind, change)
 
     def intrabar(self, low: float, high: float) -> None:
         stop, limit, fills = self.stop, self.take_profit, len(self.fills)
@@ -214,20 +249,21 @@ KINDS = (
     "entry", "add", "reduction", "exit", "turn", "long", "short", "stop", "take profit", "liquidation",
     "stop and take profit in a bar", "entry and exit in a bar", "gap to the stop", "gap to the take profit",
     "stop of an entry meets the open", "take profit of an entry meets the open", "gap before a turn",
-    "gap before an order that opens",
+    "gap before an order that opens", *FINANCING, "charge of a position",
 )  # fmt: skip
 
 
 def compared(world: World) -> Counter[str]:
     """Engine and reference agree to the last unit; what happened."""
     seen: Counter[str] = Counter()
-    fills, equity, lots = reference.run(world.settings, world.bars, world.signals, partial(Watched, seen=seen))
+    model, equity, lots = reference.played(world.settings, world.bars, world.signals, partial(Watched, seen=seen))
     try:
         found = trade(world.settings, world.bars, world.signals)
     except BacktestError:
         assert seen[TOO_LARGE]
         return seen
-    assert tuples(found) == [astuple(fill) for fill in fills]
+    assert tuples(found) == [astuple(fill) for fill in model.fills]
+    assert found.postings.tolist() == [astuple(posting) for posting in model.postings]
     assert not is_exact(world, found) or found.equity.tolist() == equity
     assert found.lots.tolist() == lots
     return seen
@@ -280,6 +316,7 @@ def test_no_bar_is_known_before_it_is_there(world: World, data: st.DataObject) -
     early = beginning(world, count)
     whole, part = executed(world), executed(early)
     assert tuples(part) == [row for row in tuples(whole) if row[0] < count]
+    assert part.postings.tolist() == [row for row in whole.postings.tolist() if row[0] < count]
     assert part.equity.tolist() == whole.equity[:count].tolist()
     assert part.lots.tolist() == whole.lots[:count].tolist()
 
@@ -292,14 +329,18 @@ def test_money_is_conserved(world: World) -> None:
     model = reference.Reference(world.settings)
     assume(is_exact(world, found))
     balance, lots, flow = account.balance_units, 0, 0
+    charged = [0, *np.cumsum(found.postings["change"]).tolist()]
     for fill in found.fills:
         balance += int(fill["realized"]) - int(fill["fee"])
         lots += int(fill["lots"])
         flow += model.notional(float(fill["price"]), int(fill["lots"]))
-        assert (balance, lots) == (fill["balance"], fill["position"])
+        assert lots == fill["position"]
+        assert fill["balance"] - balance in charged
     # what is still held has cost what was paid less what came back, and what came back is profit in part
     cost = flow + int(found.fills["realized"].sum())
     assert lots != 0 or cost == 0
+    balance += charged[-1]
+    assert balance == found.last_balance_units
     value = model.notional(float(world.bars.close[-1]), lots)
     assert found.equity[-1] == (balance + value - cost) / account.units_per_one
 
@@ -333,7 +374,7 @@ def test_round_trips_are_those_of_the_fills(world: World) -> None:
         assert trip["highest"] == max([*met, *bars.high[held].tolist()])
     account = world.settings.account
     if is_exact(world, found) and (not ways or ways[-1][-1]["position"] == 0):
-        earned = int(found.trips["realized"].sum() - found.trips["fees"].sum())
+        earned = int(found.trips["realized"].sum() - found.trips["fees"].sum() + found.postings["change"].sum())
         assert found.equity[-1] == (account.balance_units + earned) / account.units_per_one
 
 

@@ -72,6 +72,7 @@ def test_the_core_makes_the_trades_of_the_kernel_on_random_bars(seed: int) -> No
         assume(False)
     by_kernel = trade(world.settings, world.bars, by_core.signals)
     assert facts(by_core) == facts(by_kernel)
+    assert by_core.postings.tolist() == by_kernel.postings.tolist()
     assert np.array_equal(by_core.equity, by_kernel.equity)
 
 

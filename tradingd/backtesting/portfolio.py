@@ -1,6 +1,6 @@
 """A whole config over its recorded data: several instruments and strategies, one account, the limits of the gate."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.metrics import Metrics, metrics_of
 from tradingd.backtesting.picture import Picture, figures_table, picture
 from tradingd.backtesting.playing import play
-from tradingd.backtesting.record import Record
+from tradingd.backtesting.record import Posted, Record
 from tradingd.backtesting.result import Traded
 from tradingd.columns import F64, I64, BarArray
 from tradingd.config.load import core_settings, load
@@ -39,6 +39,7 @@ class Portfolio:
     library: Library
     assets: tuple[Traded, ...]
     refused: tuple[OrderRefused, ...]
+    interest: Mapping[str, Sequence[Posted]]  # of accounts that hold several instruments, by currency
 
     @property
     def account(self) -> AccountSettings:
@@ -117,7 +118,7 @@ class Portfolio:
             self._at_closes(asset, asset.executed.equity - asset.initial) * self._rates(asset.account, self.ts_ns)
             for asset in self.assets
         )
-        return sum(gains, self._opening)
+        return sum(gains, self._opening + self._interest)
 
     @cached_property
     def _opening(self) -> F64:
@@ -145,6 +146,18 @@ class Portfolio:
         newest = np.searchsorted(priced.bars.ts_close_ns, ts_ns, side="right") - 1
         prices: F64 = priced.bars.close[np.maximum(newest, 0)]
         return 1.0 / prices if account.conversion.inverse else prices
+
+    @cached_property
+    def _interest(self) -> F64:
+        """Earned so far at each of `ts_ns`, at the rates of each time; what falls due at a close is posted after it."""
+        earned = (self._earned(account) * self._rates(account, self.ts_ns) for account in self.core.accounts)
+        return sum(earned, np.zeros(len(self.ts_ns)))
+
+    def _earned(self, account: AccountSettings) -> F64:
+        posted = self.interest.get(account.currency, ())
+        ts_ns, sums = [p.ts_ns for p in posted], np.cumsum([0, *(p.change for p in posted)])
+        earned: F64 = sums[np.searchsorted(ts_ns, self.ts_ns)] / account.units_per_one
+        return earned
 
     @cached_property
     def _exposure(self) -> F64:
@@ -189,7 +202,7 @@ def run_config(config: Config, base: Path, journal: Path | None = None) -> Portf
     for told in (account.conversion for account in core.accounts if account.conversion):
         if told.instrument not in [asset.instrument.id for asset in assets]:
             raise BacktestError(f"{told.instrument} converts into {told.into}, and has no bars")
-    return Portfolio(core, library, assets, tuple(record.refused))
+    return Portfolio(core, library, assets, tuple(record.refused), record.interest)
 
 
 def _feed(config: Config, base: Path) -> RowFeed:

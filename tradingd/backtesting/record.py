@@ -1,16 +1,18 @@
 """From the events of a run, live, simulated or read from a journal, to what a backtest is told by."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tradingd.backtesting.engine import Executed, trips_of
+from tradingd.backtesting.financing import placed
 from tradingd.backtesting.hearing import Records
 from tradingd.columns import F64, I64
 from tradingd.events import (
+    AccountChanged,
     AnyBody,
     Event,
     OrderFilled,
@@ -24,11 +26,14 @@ from tradingd.feeds.bars.table import Bars
 from tradingd.grid import Grid, grid_of
 from tradingd.instruments import AccountSettings, Instrument
 from tradingd.kernels import backtest as k
+from tradingd.kernels.financing import POSTING
 from tradingd.kernels.signals import SIGNAL
+from tradingd.reducers.post import FINANCING
 from tradingd.risk.bracket import STOP_LOSS, TAKE_PROFIT
 from tradingd.risk.monitor import LIQUIDATION
 
 REASONS = {STOP_LOSS: k.STOP_LOSS, TAKE_PROFIT: k.TAKE_PROFIT, LIQUIDATION: k.LIQUIDATION}
+OF_ACCOUNT = -1  # what is no instrument's
 
 
 @dataclass(slots=True)
@@ -43,6 +48,16 @@ class Filled:
     position: int = 0
     cost: int = 0
     realized: int = 0
+    earned: int = 0  # by all fills and postings so far
+
+
+class Posted(NamedTuple):
+    """What holding has cost; money in units."""
+
+    ts_ns: int
+    kind: int
+    change: int
+    earned: int
 
 
 @dataclass(slots=True)
@@ -52,8 +67,11 @@ class Record:
     instruments: Sequence[Instrument]
     fills: dict[int, list[Filled]] = field(default_factory=lambda: defaultdict(list))
     signals: dict[int, list[Signal]] = field(default_factory=lambda: defaultdict(list))
+    postings: dict[int, list[Posted]] = field(default_factory=lambda: defaultdict(list))
+    interest: dict[str, list[Posted]] = field(default_factory=lambda: defaultdict(list))
     refused: list[OrderRefused] = field(default_factory=list)
     _reasons: dict[str, int] = field(default_factory=dict)
+    _earned: Counter[int] = field(default_factory=Counter)
 
     def take(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -63,9 +81,10 @@ class Record:
     def executed(self, index: int, bars: Bars, account: AccountSettings) -> Executed:
         """Of one instrument, as if the account held nothing else, marked at the close of every bar."""
         fills = _fills(self.fills[index], bars, account.balance_units)
-        equity = self._equity(index, bars, fills, account)
+        postings = _postings(self.postings[index], bars, account.balance_units)
+        equity = self._equity(index, bars, fills, postings, account)
         signals = _signals(self.signals[index], bars)
-        return Executed(signals, fills, trips_of(fills, bars), equity, account.balance_units)
+        return Executed(signals, fills, trips_of(fills, bars), equity, account.balance_units, postings)
 
     def _requested(self, _ts_ns: int, body: OrderRequested) -> None:
         self._reasons[body.cl_ord_id] = REASONS.get(body.reason, k.DECISION)
@@ -78,6 +97,23 @@ class Record:
     def _position(self, _ts_ns: int, body: PositionChanged) -> None:
         fill = self.fills[body.instrument][-1]
         fill.position, fill.cost, fill.realized = body.lots, body.cost, body.realized
+        self._earned[body.instrument] += fill.realized - fill.fee
+        fill.earned = self._earned[body.instrument]
+
+    def _account(self, ts_ns: int, body: AccountChanged) -> None:
+        """Interest is the account's, and so the instrument's where it holds one alone."""
+        kind, _, name = body.reason.partition(" ")
+        if kind in FINANCING:
+            index = self._index_of(name, body.currency)
+            self._earned[index] += body.change
+            postings = self.interest[body.currency] if index == OF_ACCOUNT else self.postings[index]
+            postings.append(Posted(ts_ns, FINANCING.index(kind), body.change, self._earned[index]))
+
+    def _index_of(self, name: str, currency: str) -> int:
+        if name:
+            return [instrument.id for instrument in self.instruments].index(name)
+        is_alone = len(self.instruments) == 1 and self.instruments[0].currency == currency
+        return 0 if is_alone else OF_ACCOUNT
 
     def _signal(self, _ts_ns: int, body: Signal) -> None:
         self.signals[body.instrument].append(body)
@@ -88,15 +124,17 @@ class Record:
     def _lots(self, index: int) -> Grid:
         return grid_of(self.instruments[index].lot_size)
 
-    def _equity(self, index: int, bars: Bars, fills: Records, account: AccountSettings) -> F64:
-        """(balance + value - cost) after the newest fill, as kernels.backtest has it."""
+    def _equity(self, index: int, bars: Bars, fills: Records, postings: Records, account: AccountSettings) -> F64:
+        """(balance + value - cost) after the newest fill and posting, as kernels.backtest has it."""
         newest = np.searchsorted(fills["bar"], np.arange(len(bars)), side="right")
         costs = np.array([0, *(fill.cost for fill in self.fills[index])], np.int64)
-        lots, balances = np.append(0, fills["position"]), np.append(account.balance_units, fills["balance"])
+        lots, changes = np.append(0, fills["position"]), np.zeros(len(bars), np.int64)
+        np.add.at(changes, fills["bar"], fills["realized"] - fills["fee"])
+        np.add.at(changes, postings["bar"], postings["change"])
         grid, units = self._lots(index), account.units_per_one
         quantity = lots[newest] * float(grid.numerator) / float(grid.denominator)
         value = np.rint(bars.close * quantity * self.instruments[index].multiplier * units).astype(np.int64)
-        equity: F64 = (balances[newest] + value - costs[newest]) / units
+        equity: F64 = (account.balance_units + np.cumsum(changes) + value - costs[newest]) / units
         return equity
 
 
@@ -108,11 +146,21 @@ def _fills(made: Sequence[Filled], bars: Bars, balance: int) -> Records:
     fills["bar"], fills["phase"] = at, np.where(within, k.INTRABAR, k.OPEN)
     for name in ("lots", "price", "fee", "realized", "position", "reason"):
         fills[name] = [getattr(fill, name) for fill in made]
-    fills["balance"] = balance + np.cumsum(fills["realized"] - fills["fee"])
+    fills["balance"] = [balance + fill.earned for fill in made]
     return fills
 
 
+def _postings(made: Sequence[Posted], bars: Bars, balance: int) -> Records:
+    postings = np.zeros(len(made), POSTING)
+    at, _ = placed(np.array([posted.ts_ns for posted in made], np.int64), bars)
+    postings["bar"] = np.minimum(at, len(bars) - 1)  # other instruments may go on for longer
+    postings["kind"], postings["change"] = [p.kind for p in made], [p.change for p in made]
+    postings["balance"] = [balance + posted.earned for posted in made]
+    return postings
+
+
 _HEARD: dict[type[AnyBody], Any] = {
+    AccountChanged: Record._account,
     OrderRequested: Record._requested,
     OrderFilled: Record._filled,
     PositionChanged: Record._position,

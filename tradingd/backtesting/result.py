@@ -132,8 +132,8 @@ class Traded:
 
     def _open_profit(self) -> float:
         """What the last mark adds to what was realized: equity less balance."""
-        fills, units = self.executed.fills, self.account.units_per_one
-        return float(self.executed.equity[-1] - fills["balance"][-1] / units) if len(fills) else 0.0
+        made, units = self.executed, self.account.units_per_one
+        return float(made.equity[-1] - made.last_balance_units / units) if len(made.fills) else 0.0
 
 
 @dataclass(frozen=True, repr=False)

@@ -2,6 +2,7 @@
 
 A bar has three phases, docs/backtesting.md has their rules:
 
+    HOLDING   what fell due since the close is paid, and after OPEN what falls due within the bar
     OPEN      resting protection meets the open, then the order of the decision before; a turn closes, then opens
     INTRABAR  protection meets low and high, the stop first; margin is looked at where the bar was worst
     CLOSE     the mark moves to the close, and what the strategy says there is ordered
@@ -16,6 +17,7 @@ import numpy as np
 
 from tradingd.columns import F64
 from tradingd.kernels.compile import kernel
+from tradingd.kernels.financing import BORROW, FUNDING, INTEREST, borrow_change, funding_change, interest_change
 from tradingd.kernels.posting import LOTS_LIMIT, MONEY_LIMIT, REFUSED, fee_units, notional_units, post_fill
 from tradingd.kernels.signals import DONE, FULL
 from tradingd.kernels.sizing import ceil_count, floor_count, value_of, wanted_lots
@@ -26,6 +28,7 @@ Records = Any  # a NumPy record array
 OVERFLOW = 3  # beside DONE and FULL
 OPEN, INTRABAR = range(2)  # when a fill was; at the close nothing is filled
 DECISION, STOP_LOSS, TAKE_PROFIT, LIQUIDATION = range(4)  # why an order was there
+POSTINGS_OF_AN_INSTANT = 3
 FILLS_OF_A_BAR = 8  # at most: protection, a close, an entry, its protection, liquidation
 
 # what does not change
@@ -47,6 +50,10 @@ TERMS = np.dtype(
         ("max_leverage", "f8"),
         ("risk_per_trade", "f8"),  # 0: size by target alone
         ("allocation", "f8"),
+        ("borrow_rate", "f8"),
+        ("interest_rate", "f8"),
+        ("debit_rate", "f8"),
+        ("is_paid", "u1"),  # a position is bought with cash
     ],
     align=True,
 )
@@ -56,6 +63,8 @@ BOOK = np.dtype(
         ("bar", "i8"),  # the next one
         ("heard", "i8"),  # signals so far
         ("fills", "i8"),
+        ("reached", "i8"),  # instants so far
+        ("postings", "i8"),
         ("lots", "i8"),
         ("cost", "i8"),
         ("balance", "i8"),
@@ -102,21 +111,26 @@ def trade_bars(
     terms: Records,
     books: Records,
     equity: F64,
+    instants: Records,
+    postings: Records,
     fills: Records,
 ) -> int:
     """Trades what the signals say, from `books[0].bar` on; after each bar writes equity in whole money.
 
-    instruments, terms and books are (1,).
+    instruments, terms and books are (1,); postings has room for POSTINGS_OF_AN_INSTANT each.
     """
     b, t, s = books[0], terms[0], instruments[0]
     while b.bar < close.size:
         if b.fills + FILLS_OF_A_BAR > fills.size:
             return FULL
-        b.bar = uneventful(b, t, b.bar, next_signal(b, signals, close.size), open_, high, low, close, equity)
+        stop = min(next_signal(b, signals, close.size), next_instant(b, instants, close.size))
+        b.bar = uneventful(b, t, b.bar, stop, open_, high, low, close, equity)
         i = b.bar
         if i == close.size:
             break
+        hold(b, t, instants, postings, 0, close[i - 1])
         at_open(b, t, s, fills, open_[i])
+        hold(b, t, instants, postings, 1, open_[i])
         within(b, t, s, fills, low[i], high[i])
         equity[i] = equity_units(b, t, close[i]) / t.units_per_one
         if next_signal(b, signals, close.size) == i:
@@ -131,6 +145,11 @@ def trade_bars(
 @kernel
 def next_signal(b: Records, signals: Records, none: int) -> int:
     return int(signals[b.heard].bar) if b.heard < signals.size else none
+
+
+@kernel
+def next_instant(b: Records, instants: Records, none: int) -> int:
+    return int(instants[b.reached].bar) if b.reached < instants.size else none
 
 
 @kernel
@@ -164,6 +183,47 @@ def levels(b: Records) -> tuple[float, float]:
     if b.lots == 0 or np.isnan(far):
         far = np.inf
     return near, far
+
+
+# --- holding ----------------------------------------------------------------------------------------------------------
+
+
+@kernel
+def hold(b: Records, t: Records, instants: Records, postings: Records, within: int, mark: float) -> None:
+    """What falls due before the open of the bar, of which there is nothing at the first, or within it."""
+    while b.reached < instants.size and instants[b.reached].bar == b.bar and instants[b.reached].within == within:
+        charge(b, t, instants[b.reached], postings, mark)
+        b.reached += 1
+
+
+@kernel
+def charge(b: Records, t: Records, at: Records, postings: Records, mark: float) -> None:
+    """Interest is of what the others leave."""
+    value = value_units(b, t, mark) if b.lots != 0 else 0
+    if value == REFUSED:
+        b.refused = 1
+        return
+    if at.is_midnight != 0 and b.lots < 0:
+        post(b, t, postings, BORROW, borrow_change(value, t.borrow_rate))
+    post(b, t, postings, FUNDING, funding_change(value, at.funding_rate))
+    if at.is_midnight != 0:
+        spent = b.cost if t.is_paid != 0 and b.lots > 0 else 0
+        post(b, t, postings, INTEREST, interest_change(b.balance - spent, t.interest_rate, t.debit_rate))
+
+
+@kernel
+def post(b: Records, t: Records, postings: Records, kind: int, change: int) -> None:
+    """Changes the balance without a fill."""
+    if change == 0:
+        return
+    if change == REFUSED or abs(b.balance + change) >= MONEY_LIMIT:
+        b.refused = 1
+        return
+    b.balance += change
+    b.margin_px = margin_price(b, t)
+    p = postings[b.postings]
+    p.bar, p.kind, p.change, p.balance = b.bar, kind, change, b.balance
+    b.postings += 1
 
 
 # --- phases -----------------------------------------------------------------------------------------------------------

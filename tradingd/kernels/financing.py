@@ -10,6 +10,16 @@ from tradingd.kernels.posting import whole
 
 DAYS_PER_YEAR = 365.0
 BORROW, FUNDING, INTEREST = range(3)  # why the balance has changed
+# a time at which something falls due
+INSTANT = np.dtype(
+    [
+        ("bar", "i8"),
+        ("within", "u1"),  # after its open; 0 = before it
+        ("is_midnight", "u1"),
+        ("funding_rate", "f8"),
+    ],
+    align=True,
+)
 # a change of the balance that no fill has made
 POSTING = np.dtype([("bar", "i8"), ("kind", "u1"), ("change", "i8"), ("balance", "i8")], align=True)
 
