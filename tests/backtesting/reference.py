@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from tradingd.backtesting.settings import BacktestSettings
+from tradingd.feeds.bars.funding import Funding
 from tradingd.feeds.bars.table import Bars
 from tradingd.instruments import AssetClass, Instrument
 
@@ -46,7 +47,6 @@ class Posting:
     bar: int
     kind: int
     change: int
-    balance: int
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Reference:
     fills: list[Fill] = field(default_factory=list)
     postings: list[Posting] = field(default_factory=list)
     past_ns: int = 0  # time has passed up to here
+    recorded: dict[int, float] = field(default_factory=dict)  # funding rates
 
     @property
     def instrument(self) -> Instrument:
@@ -95,10 +96,13 @@ class Reference:
 
     def time_passes(self, until_ns: int, mark: float) -> None:
         """Up to `until_ns`, and at it."""
-        hour_ns = (self.past_ns // HOUR_NS + 1) * HOUR_NS
-        while hour_ns <= until_ns:
-            self.instant(hour_ns, mark)
-            hour_ns += HOUR_NS
+        hours = range((self.past_ns // HOUR_NS + 1) * HOUR_NS, until_ns + 1, HOUR_NS)
+        recorded = [ts_ns for ts_ns in self.recorded if self.past_ns < ts_ns <= until_ns]
+        for ts_ns in sorted({*hours, *recorded}):
+            if ts_ns % HOUR_NS == 0:
+                self.instant(ts_ns, mark)
+            if ts_ns in self.recorded:
+                self.funding(self.recorded[ts_ns], mark)
         self.past_ns = until_ns
 
     def instant(self, at_ns: int, mark: float) -> None:
@@ -129,7 +133,7 @@ class Reference:
     def post(self, kind: int, change: int) -> None:
         if change:
             self.balance += change
-            self.postings.append(Posting(self.bar, kind, change, self.balance))
+            self.postings.append(Posting(self.bar, kind, change))
 
     # the phases
 
@@ -347,9 +351,15 @@ def run(
 
 
 def played(
-    settings: BacktestSettings, bars: Bars, signals: Iterable[Any], kind: Callable[..., Reference] = Reference
+    settings: BacktestSettings,
+    bars: Bars,
+    signals: Iterable[Any],
+    kind: Callable[..., Reference] = Reference,
+    funding: Funding | None = None,
 ) -> tuple[Reference, list[float], list[int]]:
     model = kind(settings, balance=settings.account.balance_units, past_ns=int(bars.ts_open_ns[0]))
+    if funding is not None:
+        model.recorded = dict(zip(funding.ts_ns.tolist(), funding.rate.tolist(), strict=True))
     heard = {int(signal["bar"]): signal for signal in signals}
     equity, lots = [], []
     rows = zip(bars.open.tolist(), bars.high.tolist(), bars.low.tolist(), bars.close.tolist(), strict=True)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tradingd.backtesting.engine import ROOM, Executed, trade
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.settings import BacktestSettings, settings_of
+from tradingd.feeds.bars.funding import MINUTE_NS, Funding
 from tradingd.feeds.bars.table import Bars
 from tradingd.instruments import DAY_NS, HOUR_NS
 from tradingd.kernels import backtest as k
@@ -46,6 +47,7 @@ class World:
     settings: BacktestSettings
     bars: Bars
     signals: np.ndarray[Any, Any]
+    funding: Funding | None = None
 
 
 def one_of(rng: np.random.Generator, *choices: Any) -> Any:
@@ -168,6 +170,17 @@ def random_signals(rng: np.random.Generator, bars: Bars, tick: float) -> np.ndar
     return signals_of(rows)
 
 
+def random_funding(rng: np.random.Generator, bars: Bars) -> Funding | None:
+    """None; or rates at some minutes, of which many are those of opens, closes and whole hours."""
+    if rng.random() < 0.5:
+        return None
+    anywhere = rng.integers(bars.ts_open_ns[0] - DAY_NS, bars.ts_close_ns[-1] + DAY_NS, 20)
+    hours = anywhere // HOUR_NS * HOUR_NS
+    some = np.concatenate([anywhere, hours, rng.choice(bars.ts_open_ns, 10), rng.choice(bars.ts_close_ns, 10)])
+    times = np.unique(some[some > 0] // MINUTE_NS * MINUTE_NS)
+    return Funding(times, rng.choice([0.0001, -0.0003, 0.05], len(times)))
+
+
 def world_of(seed: int, count: int = 80) -> World:
     """Its first bars are the same for any count."""
     rng = np.random.default_rng(seed)
@@ -176,12 +189,13 @@ def world_of(seed: int, count: int = 80) -> World:
     tick = instrument["tick_size"]
     backtest = random_backtest(rng, instrument, start * tick)
     bars = random_bars(rng, 80, start, tick, instrument["negative_prices"], timed=True)
-    return beginning(World(backtest, bars, random_signals(rng, bars, tick)), count)
+    signals, funding = random_signals(rng, bars, tick), random_funding(rng, bars)
+    return beginning(World(backtest, bars, signals, funding), count)
 
 
 def beginning(world: World, count: int) -> World:
     bars = Bars(*[getattr(world.bars, column.name)[:count].copy() for column in fields(Bars)])
-    return World(world.settings, bars, world.signals[world.signals["bar"] < count])
+    return World(world.settings, bars, world.signals[world.signals["bar"] < count], world.funding)
 
 
 worlds = partial(st.builds, world_of, st.integers(0, 2**32), st.integers(1, 80))
@@ -256,22 +270,32 @@ KINDS = (
 def compared(world: World) -> Counter[str]:
     """Engine and reference agree to the last unit; what happened."""
     seen: Counter[str] = Counter()
-    model, equity, lots = reference.played(world.settings, world.bars, world.signals, partial(Watched, seen=seen))
+    model, equity, lots = reference.played(
+        world.settings, world.bars, world.signals, partial(Watched, seen=seen), world.funding
+    )
     try:
-        found = trade(world.settings, world.bars, world.signals)
+        found = trade(world.settings, world.bars, world.signals, world.funding)
     except BacktestError:
         assert seen[TOO_LARGE]
         return seen
     assert tuples(found) == [astuple(fill) for fill in model.fills]
-    assert found.postings.tolist() == [astuple(posting) for posting in model.postings]
+    assert found.postings.tolist() == sums(model.postings)
     assert not is_exact(world, found) or found.equity.tolist() == equity
     assert found.lots.tolist() == lots
     return seen
 
 
+def sums(postings: Sequence[reference.Posting]) -> list[tuple[int, int, int]]:
+    """By bar and kind."""
+    by_bar: Counter[tuple[int, int]] = Counter()
+    for posting in postings:
+        by_bar[posting.bar, posting.kind] += posting.change
+    return [(bar, kind, change) for (bar, kind), change in sorted(by_bar.items()) if change]
+
+
 def executed(world: World) -> Executed:
     try:
-        return trade(world.settings, world.bars, world.signals)
+        return trade(world.settings, world.bars, world.signals, world.funding)
     except BacktestError:  # `compared` looks at whether it may
         reject()
 
@@ -329,17 +353,17 @@ def test_money_is_conserved(world: World) -> None:
     model = reference.Reference(world.settings)
     assume(is_exact(world, found))
     balance, lots, flow = account.balance_units, 0, 0
-    charged = [0, *np.cumsum(found.postings["change"]).tolist()]
     for fill in found.fills:
         balance += int(fill["realized"]) - int(fill["fee"])
         lots += int(fill["lots"])
         flow += model.notional(float(fill["price"]), int(fill["lots"]))
         assert lots == fill["position"]
-        assert fill["balance"] - balance in charged
+        before = found.postings["change"][found.postings["bar"] < fill["bar"]].sum()
+        assert fill["balance"] - balance == before or fill["bar"] in found.postings["bar"]
     # what is still held has cost what was paid less what came back, and what came back is profit in part
     cost = flow + int(found.fills["realized"].sum())
     assert lots != 0 or cost == 0
-    balance += charged[-1]
+    balance += int(found.postings["change"].sum())
     assert balance == found.last_balance_units
     value = model.notional(float(world.bars.close[-1]), lots)
     assert found.equity[-1] == (balance + value - cost) / account.units_per_one

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from tradingd.backtesting.errors import BacktestError
-from tradingd.backtesting.financing import instants_of
+from tradingd.backtesting.financing import instants_of, summed
 from tradingd.backtesting.hearing import ROOM, Records, doubled, instrument_of, signals_of
 from tradingd.backtesting.settings import BacktestSettings
 from tradingd.columns import F64, I64
+from tradingd.feeds.bars.funding import Funding
 from tradingd.feeds.bars.table import Bars
 from tradingd.grid import grid_of
 from tradingd.kernels import backtest as k
@@ -27,7 +28,7 @@ class Executed:
     trips: Records  # of kernels.trips.TRIP
     equity: F64
     balance_units: int
-    postings: Records = field(default_factory=lambda: np.zeros(0, POSTING))  # what holding has cost
+    postings: Records = field(default_factory=lambda: np.zeros(0, POSTING))  # sums by bar and kind
 
     @property
     def last_balance_units(self) -> int:
@@ -43,16 +44,16 @@ class Executed:
         return np.repeat(np.append(0, fills["position"]), np.diff(ends, prepend=0))
 
 
-def execute(settings: BacktestSettings, bars: Bars, base: Path) -> Executed:
+def execute(settings: BacktestSettings, bars: Bars, base: Path, funding: Funding | None = None) -> Executed:
     """Paths of strategies are relative to `base`. Raises StrategyError, BacktestError."""
-    return trade(settings, bars, signals_of(settings, bars, base))
+    return trade(settings, bars, signals_of(settings, bars, base), funding)
 
 
-def trade(settings: BacktestSettings, bars: Bars, signals: Records) -> Executed:
+def trade(settings: BacktestSettings, bars: Bars, signals: Records, funding: Funding | None = None) -> Executed:
     """Raises BacktestError where an amount of money does not fit."""
     terms, book, equity = _terms(settings), _book(settings), np.empty(len(bars))
     fills = np.zeros(ROOM + 2 * len(signals), k.FILL)
-    instants = instants_of(settings, bars)
+    instants = instants_of(settings, bars, funding)
     postings = np.zeros(k.POSTINGS_OF_AN_INSTANT * len(instants), POSTING)
     prices, records = (bars.open, bars.high, bars.low, bars.close), (signals, instrument_of(settings), terms, book)
     while (reason := k.trade_bars(*prices, *records, equity, instants, postings, fills)) == FULL:
@@ -61,7 +62,8 @@ def trade(settings: BacktestSettings, bars: Bars, signals: Records) -> Executed:
         raise BacktestError(f"bar {book['bar'][0]}: an amount does not fit; give the account a coarser unit")
     made = fills[: book["fills"][0]]
     posted = postings[: book["postings"][0]]
-    return Executed(signals, made, trips_of(made, bars), equity, settings.account.balance_units, posted)
+    charged = summed(*(posted[name].astype(np.int64) for name in ("bar", "kind", "change")))
+    return Executed(signals, made, trips_of(made, bars), equity, settings.account.balance_units, charged)
 
 
 def trips_of(fills: Records, bars: Bars) -> Records:

@@ -7,22 +7,33 @@ import numpy as np
 from tradingd.backtesting.settings import BacktestSettings
 from tradingd.columns import I64
 from tradingd.core.instants import intervals_of
+from tradingd.feeds.bars.funding import Funding
 from tradingd.feeds.bars.table import Bars
 from tradingd.instruments import DAY_NS, HOUR_NS
-from tradingd.kernels.financing import INSTANT
+from tradingd.kernels.financing import INSTANT, POSTING
 
 Records = np.ndarray[Any, Any]
 
 
-def instants_of(settings: BacktestSettings, bars: Bars) -> Records:
-    """Of kernels.financing.INSTANT, in order: those that the bars reach."""
-    terms = settings.instrument.financing
-    ts_ns = reached(_all(settings, bars), bars)
+def instants_of(settings: BacktestSettings, bars: Bars, funding: Funding | None) -> Records:
+    """Of kernels.financing.INSTANT, in order: those that the bars reach. Recorded rates come last where times are the
+    same."""
+    terms, ts_ns = settings.instrument.financing, _all(settings, bars)
+    ts_ns = ts_ns[is_reached(ts_ns, bars)]
     instants = np.zeros(len(ts_ns), INSTANT)
-    instants["bar"], instants["within"] = placed(ts_ns, bars)
     instants["is_midnight"] = ts_ns % DAY_NS == 0
     instants["funding_rate"] = np.where(ts_ns % (terms.funding_interval_h * HOUR_NS) == 0, terms.funding_rate, 0.0)
-    return instants
+    told = reached(funding, bars)
+    recorded = np.zeros(len(told), INSTANT)
+    recorded["funding_rate"] = told.rate
+    ts_ns, instants = np.concatenate([ts_ns, told.ts_ns]), np.concatenate([instants, recorded])
+    instants["bar"], instants["within"] = placed(ts_ns, bars)
+    in_order: Records = instants[np.argsort(ts_ns, kind="stable")]
+    return in_order
+
+
+def reached(funding: Funding | None, bars: Bars) -> Funding:
+    return funding.part(is_reached(funding.ts_ns, bars)) if funding else Funding(np.empty(0, np.int64), np.empty(0))
 
 
 def placed(ts_ns: I64, bars: Bars) -> tuple[I64, I64]:
@@ -32,10 +43,19 @@ def placed(ts_ns: I64, bars: Bars) -> tuple[I64, I64]:
     return at - within, within.astype(np.int64)
 
 
-def reached(ts_ns: I64, bars: Bars) -> I64:
-    """Those after the first open and before the last close."""
-    kept: I64 = ts_ns[(ts_ns > bars.ts_open_ns[0]) & (ts_ns < bars.ts_close_ns[-1])]
+def summed(bar: I64, kind: I64, change: I64) -> Records:
+    """POSTINGs: one for each bar and kind, in order, where it comes to anything."""
+    keys, place = np.unique(np.stack([bar, kind]), axis=1, return_inverse=True)
+    postings = np.zeros(keys.shape[1], POSTING)
+    postings["bar"], postings["kind"] = keys
+    np.add.at(postings["change"], place, change)
+    kept: Records = postings[postings["change"] != 0]
     return kept
+
+
+def is_reached(ts_ns: I64, bars: Bars) -> Any:
+    """Which of them are after the first open and before the last close."""
+    return (ts_ns > bars.ts_open_ns[0]) & (ts_ns < bars.ts_close_ns[-1])
 
 
 def _all(settings: BacktestSettings, bars: Bars) -> I64:

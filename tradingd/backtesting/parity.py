@@ -36,7 +36,7 @@ def _posted_otherwise(one: Executed, other: Executed) -> str | None:
 
 
 def _posted(posting: Any) -> str:
-    return f"bar {posting['bar']}, {FINANCING[posting['kind']]} {posting['change']}, balance {posting['balance']}"
+    return f"bar {posting['bar']}, {FINANCING[posting['kind']]} {posting['change']}"
 
 
 def _in_words(fill: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tradingd.backtesting.engine import Executed, trips_of
-from tradingd.backtesting.financing import placed
+from tradingd.backtesting.financing import placed, summed
 from tradingd.backtesting.hearing import Records
 from tradingd.columns import F64, I64
 from tradingd.events import (
@@ -26,7 +26,6 @@ from tradingd.feeds.bars.table import Bars
 from tradingd.grid import Grid, grid_of
 from tradingd.instruments import AccountSettings, Instrument
 from tradingd.kernels import backtest as k
-from tradingd.kernels.financing import POSTING
 from tradingd.kernels.signals import SIGNAL
 from tradingd.reducers.post import FINANCING
 from tradingd.risk.bracket import STOP_LOSS, TAKE_PROFIT
@@ -57,7 +56,6 @@ class Posted(NamedTuple):
     ts_ns: int
     kind: int
     change: int
-    earned: int
 
 
 @dataclass(slots=True)
@@ -81,7 +79,7 @@ class Record:
     def executed(self, index: int, bars: Bars, account: AccountSettings) -> Executed:
         """Of one instrument, as if the account held nothing else, marked at the close of every bar."""
         fills = _fills(self.fills[index], bars, account.balance_units)
-        postings = _postings(self.postings[index], bars, account.balance_units)
+        postings = _postings(self.postings[index], bars)
         equity = self._equity(index, bars, fills, postings, account)
         signals = _signals(self.signals[index], bars)
         return Executed(signals, fills, trips_of(fills, bars), equity, account.balance_units, postings)
@@ -107,7 +105,7 @@ class Record:
             index = self._index_of(name, body.currency)
             self._earned[index] += body.change
             postings = self.interest[body.currency] if index == OF_ACCOUNT else self.postings[index]
-            postings.append(Posted(ts_ns, FINANCING.index(kind), body.change, self._earned[index]))
+            postings.append(Posted(ts_ns, FINANCING.index(kind), body.change))
 
     def _index_of(self, name: str, currency: str) -> int:
         if name:
@@ -150,13 +148,10 @@ def _fills(made: Sequence[Filled], bars: Bars, balance: int) -> Records:
     return fills
 
 
-def _postings(made: Sequence[Posted], bars: Bars, balance: int) -> Records:
-    postings = np.zeros(len(made), POSTING)
-    at, _ = placed(np.array([posted.ts_ns for posted in made], np.int64), bars)
-    postings["bar"] = np.minimum(at, len(bars) - 1)  # other instruments may go on for longer
-    postings["kind"], postings["change"] = [p.kind for p in made], [p.change for p in made]
-    postings["balance"] = [balance + posted.earned for posted in made]
-    return postings
+def _postings(made: Sequence[Posted], bars: Bars) -> Records:
+    ts_ns, kind, change = np.array([(p.ts_ns, p.kind, p.change) for p in made], np.int64).reshape(-1, 3).T
+    at, _ = placed(ts_ns, bars)
+    return summed(np.minimum(at, len(bars) - 1), kind, change)  # other instruments may go on for longer
 
 
 _HEARD: dict[type[AnyBody], Any] = {

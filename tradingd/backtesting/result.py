@@ -13,6 +13,7 @@ from tradingd.backtesting.metrics import Metrics, metrics_of
 from tradingd.backtesting.picture import Picture, figures_table, picture
 from tradingd.backtesting.settings import BacktestSettings
 from tradingd.core.memory import Library
+from tradingd.feeds.bars.funding import Funding
 from tradingd.feeds.bars.table import Bars
 from tradingd.grid import grid_of
 from tradingd.instruments import AccountSettings, Instrument
@@ -142,10 +143,18 @@ class Result(Traded):
 
     settings: BacktestSettings
     library: Library
+    funding: Funding | None = None
 
     @classmethod
-    def of(cls, settings: BacktestSettings, library: Library, bars: Bars, executed: Executed) -> Self:
-        return cls(settings.instrument, settings.account, bars, executed, settings, library)
+    def of(
+        cls,
+        settings: BacktestSettings,
+        library: Library,
+        bars: Bars,
+        executed: Executed,
+        funding: Funding | None = None,
+    ) -> Self:
+        return cls(settings.instrument, settings.account, bars, executed, settings, library, funding)
 
     @cached_property
     def code(self) -> str:
@@ -173,7 +182,8 @@ class Result(Traded):
 
     def to_dict(self) -> dict[str, Any]:
         """Stable keys: what `trade backtest --json` prints."""
-        return {
+        recorded = {"funding_digest": self.funding.digest()} if self.funding else {}
+        return recorded | {
             "strategy": self.settings.kind,
             "instrument": self.settings.instrument.id,
             "from_ns": int(self.bars.ts_open_ns[0]),

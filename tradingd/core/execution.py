@@ -16,6 +16,7 @@ from tradingd.events import (
     AnyBody,
     CancelRequested,
     Decision,
+    FundingRate,
     Halted,
     OperatorCommand,
     OrderFilled,
@@ -314,6 +315,12 @@ def _hold(turn: Turn) -> bool:
         nothing_comes = venue.due_ns(m.venue) > turn.now_ns
         financing.charge(turn, turn.now_ns if nothing_comes else instant_ns)
     return first_ns <= turn.now_ns
+
+
+def fund(turn: Turn, body: FundingRate) -> None:
+    """A venue charges at the rate that it has told."""
+    financing.charge_funding(turn, body.instrument, body.rate)
+    _watch_losses(turn, by_time=True)
 
 
 def on_tick(turn: Turn, batch: TickBatch, row: int) -> None:

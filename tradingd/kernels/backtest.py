@@ -222,7 +222,7 @@ def post(b: Records, t: Records, postings: Records, kind: int, change: int) -> N
     b.balance += change
     b.margin_px = margin_price(b, t)
     p = postings[b.postings]
-    p.bar, p.kind, p.change, p.balance = b.bar, kind, change, b.balance
+    p.bar, p.kind, p.change = b.bar, kind, change
     b.postings += 1
 
 

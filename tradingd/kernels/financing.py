@@ -21,7 +21,7 @@ INSTANT = np.dtype(
     align=True,
 )
 # a change of the balance that no fill has made
-POSTING = np.dtype([("bar", "i8"), ("kind", "u1"), ("change", "i8"), ("balance", "i8")], align=True)
+POSTING = np.dtype([("bar", "i8"), ("kind", "u1"), ("change", "i8")], align=True)
 
 
 @kernel

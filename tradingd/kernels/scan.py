@@ -46,6 +46,7 @@ DONE, TIMER, TOUCH, BREACH, CHANGED, FULL = range(6)
 BEGIN, GRACE, TIMERS, MARKET, WATCH, BARS = range(6)
 BAR_OPENED, BAR_CLOSED = 1, 2  # from the open of a bar to its range; from its close to the next open
 NO_PARENT = 255
+MOMENT = 7  # kind of a row that only lets time pass, in the steps of its timers, as the rows of a bar do
 ROUNDED_UNITS = 2.0
 
 # where the scan stands
@@ -167,7 +168,7 @@ def scan(
                 return TIMER
             c.core_ns = max(c.core_ns, ts_received_ns[i])
             c.stage = MARKET
-        if kind[i] == FRAME:
+        if kind[i] == FRAME or kind[i] == MOMENT:
             c.row += 1
             c.stage = BEGIN
             continue
