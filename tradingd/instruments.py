@@ -2,6 +2,7 @@
 
 import enum
 from bisect import bisect_right
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ DAY_NS = DAY_S * NS
 NEAR_NS = 4 * DAY_NS  # to a change of the clock: the day before and the session after, and offsets on top
 FOREVER_NS = 1 << 63
 
+DATE_OR_TIME = r"^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?$"
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Rate = Annotated[float, Meta(ge=-1, le=1)]
@@ -121,7 +123,10 @@ class Financing(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
-    """One tradable thing, named VENUE:SYMBOL. Prices sit on `tick_size`, quantities on `lot_size`."""
+    """One tradable thing, named VENUE:SYMBOL. Prices sit on `tick_size`, quantities on `lot_size`.
+
+    expires   when it ceases to trade: a date, which is UTC midnight, or an ISO date-time with its offset
+    """
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+:[^\s:]+$")]
     asset_class: AssetClass
@@ -135,6 +140,15 @@ class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
     session: Session = Session()
     price_source: PriceSource = PriceSource.TRADE
     negative_prices: bool = False
+    expires: Annotated[str, Meta(pattern=DATE_OR_TIME)] | None = None
+
+    def __post_init__(self) -> None:
+        self.expires_ns  # noqa: B018  raises ValueError for a day that there is not
+
+    @property
+    def expires_ns(self) -> int:
+        """FOREVER_NS where it does not."""
+        return FOREVER_NS if self.expires is None else _ns_of(self.expires)
 
     @property
     def venue(self) -> str:
@@ -192,6 +206,14 @@ class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
         if len(fraction.rstrip("0")) > places:
             raise ValueError(f"balance {self.balance} is finer than the unit {self.unit}")
         return int(whole + fraction[:places].ljust(places, "0"))
+
+
+@lru_cache(maxsize=1024)
+def _ns_of(text: str) -> int:
+    """Raises ValueError."""
+    at = datetime.fromisoformat(text)
+    since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
+    return since // timedelta(seconds=1) * NS
 
 
 @lru_cache(maxsize=1440)

@@ -18,7 +18,7 @@ from tradingd.feeds.bars.table import Bars
 from tradingd.instruments import AssetClass, Instrument
 
 OPEN, INTRABAR = 0, 1
-DECISION, STOP_LOSS, TAKE_PROFIT, LIQUIDATION = range(4)
+DECISION, STOP_LOSS, TAKE_PROFIT, LIQUIDATION, EXPIRY = range(5)
 BORROW, FUNDING, INTEREST = range(3)
 HOUR_NS = 3600 * 10**9
 DAY_NS = 24 * HOUR_NS
@@ -85,6 +85,7 @@ class Reference:
     order: Order | None = None
     fills: list[Fill] = field(default_factory=list)
     postings: list[Posting] = field(default_factory=list)
+    has_expired: bool = False
     past_ns: int = 0  # time has passed up to here
     recorded: dict[int, float] = field(default_factory=dict)  # funding rates
 
@@ -98,9 +99,12 @@ class Reference:
         """Up to `until_ns`, and at it."""
         hours = range((self.past_ns // HOUR_NS + 1) * HOUR_NS, until_ns + 1, HOUR_NS)
         recorded = [ts_ns for ts_ns in self.recorded if self.past_ns < ts_ns <= until_ns]
-        for ts_ns in sorted({*hours, *recorded}):
+        expiry = [self.expires_ns] if self.past_ns < self.expires_ns <= until_ns else []
+        for ts_ns in sorted({*hours, *recorded, *expiry}):
             if ts_ns % HOUR_NS == 0:
                 self.instant(ts_ns, mark)
+            if ts_ns == self.expires_ns:
+                self.expire(mark)
             if ts_ns in self.recorded:
                 self.funding(self.recorded[ts_ns], mark)
         self.past_ns = until_ns
@@ -113,6 +117,15 @@ class Reference:
             self.funding(terms.funding_rate, mark)
         if at_ns % DAY_NS == 0:
             self.interest()
+
+    @property
+    def expires_ns(self) -> int:
+        return self.instrument.expires_ns
+
+    def expire(self, mark: float) -> None:
+        self.has_expired, self.order, self.phase = True, None, OPEN
+        if self.lots:
+            self.fill(-self.lots, mark, EXPIRY)
 
     def borrow(self, mark: float) -> None:
         if self.lots < 0:
@@ -167,7 +180,7 @@ class Reference:
             self.market_order(-self.lots, worst, LIQUIDATION)
 
     def close(self, price: float, heard: Any) -> None:
-        if heard is None:
+        if heard is None or self.has_expired:
             return
         before, decision = self.decision, self.decision_of(heard, price)
         if before is None and decision.target == 0:
@@ -315,7 +328,7 @@ class Reference:
 
     def fill(self, lots: int, price: float, reason: int, is_maker: bool = False) -> None:
         notional = self.notional(price, lots)
-        fee = self.commission(notional, lots, is_maker)
+        fee = 0 if reason == EXPIRY else self.commission(notional, lots, is_maker)
         realized = 0
         if lots * self.lots >= 0:
             self.cost += notional
@@ -358,6 +371,7 @@ def played(
     funding: Funding | None = None,
 ) -> tuple[Reference, list[float], list[int]]:
     model = kind(settings, balance=settings.account.balance_units, past_ns=int(bars.ts_open_ns[0]))
+    model.has_expired = settings.instrument.expires_ns <= model.past_ns
     if funding is not None:
         model.recorded = dict(zip(funding.ts_ns.tolist(), funding.rate.tolist(), strict=True))
     heard = {int(signal["bar"]): signal for signal in signals}

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, fields
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, event, given, reject, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tradingd.backtesting.engine import ROOM, Executed, trade
 from tradingd.backtesting.errors import BacktestError
@@ -181,6 +183,15 @@ def random_funding(rng: np.random.Generator, bars: Bars) -> Funding | None:
     return Funding(times, rng.choice([0.0001, -0.0003, 0.05], len(times)))
 
 
+def random_expiry(rng: np.random.Generator, bars: Bars) -> str | None:
+    """None, or at some hour, open or close."""
+    if rng.random() < 0.7:
+        return None
+    hour = int(rng.integers(bars.ts_open_ns[0] - DAY_NS, bars.ts_close_ns[-1] + DAY_NS)) // HOUR_NS * HOUR_NS
+    at_ns = int(one_of(rng, hour, one_of(rng, *bars.ts_open_ns.tolist()), one_of(rng, *bars.ts_close_ns.tolist())))
+    return f"{datetime.fromtimestamp(max(at_ns, 0) // 10**9, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def world_of(seed: int, count: int = 80) -> World:
     """Its first bars are the same for any count."""
     rng = np.random.default_rng(seed)
@@ -190,6 +201,7 @@ def world_of(seed: int, count: int = 80) -> World:
     backtest = random_backtest(rng, instrument, start * tick)
     bars = random_bars(rng, 80, start, tick, instrument["negative_prices"], timed=True)
     signals, funding = random_signals(rng, bars, tick), random_funding(rng, bars)
+    backtest = replace(backtest, instrument=replace(backtest.instrument, expires=random_expiry(rng, bars)))
     return beginning(World(backtest, bars, signals, funding), count)
 
 
@@ -217,6 +229,11 @@ class Watched(reference.Reference):
         self.seen[f"{what} of an entry meets the open" if entered else f"gap to the {what}"] += 1
         if not entered and self.order is not None and (self.order.turns or self.order.opens):
             self.seen[f"gap before {'a turn' if self.order.turns else 'an order that opens'}"] += 1
+
+    def expire(self, mark: float) -> None:
+        self.seen["expiry of a position"] += self.lots != 0
+        self.seen["expiry of an order"] += self.order is not None
+        super().expire(mark)
 
     def post(self, kind: int, change: int) -> None:
         self.seen[FINANCING[kind]] += change != 0
@@ -264,6 +281,7 @@ KINDS = (
     "stop and take profit in a bar", "entry and exit in a bar", "gap to the stop", "gap to the take profit",
     "stop of an entry meets the open", "take profit of an entry meets the open", "gap before a turn",
     "gap before an order that opens", *FINANCING, "charge of a position",
+    "expiry of a position", "expiry of an order",
 )  # fmt: skip
 
 
@@ -331,6 +349,7 @@ def test_phases_and_reasons_are_those_of_the_kernel() -> None:
     assert (k.DECISION, k.STOP_LOSS, k.TAKE_PROFIT, k.LIQUIDATION) == (
         reference.DECISION, reference.STOP_LOSS, reference.TAKE_PROFIT, reference.LIQUIDATION,
     )  # fmt: skip
+    assert k.EXPIRY == reference.EXPIRY
 
 
 @settings(max_examples=200)

@@ -52,6 +52,7 @@ def execute(settings: BacktestSettings, bars: Bars, base: Path, funding: Funding
 def trade(settings: BacktestSettings, bars: Bars, signals: Records, funding: Funding | None = None) -> Executed:
     """Raises BacktestError where an amount of money does not fit."""
     terms, book, equity = _terms(settings), _book(settings), np.empty(len(bars))
+    book["expired"] = settings.instrument.expires_ns <= bars.ts_open_ns[0]
     fills = np.zeros(ROOM + 2 * len(signals), k.FILL)
     instants = instants_of(settings, bars, funding)
     postings = np.zeros(k.POSTINGS_OF_AN_INSTANT * len(instants), POSTING)

@@ -13,27 +13,45 @@ from tradingd.instruments import DAY_NS, HOUR_NS
 from tradingd.kernels.financing import INSTANT, POSTING
 
 Records = np.ndarray[Any, Any]
+NO_FUNDING = Funding(np.empty(0, np.int64), np.empty(0))
 
 
 def instants_of(settings: BacktestSettings, bars: Bars, funding: Funding | None) -> Records:
-    """Of kernels.financing.INSTANT, in order: those that the bars reach. Recorded rates come last where times are the
-    same."""
+    """Of kernels.financing.INSTANT, in order: those that the bars reach. Where times are the same, expiry comes after
+    what falls due by the calendar, and recorded rates come last."""
+    parts = (_by_calendar(settings, bars), _expiry(settings), _recorded(funding))
+    ts_ns, instants = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    kept = np.flatnonzero(is_reached(ts_ns, bars))
+    ordered = kept[np.argsort(ts_ns[kept], kind="stable")]
+    made: Records = instants[ordered]
+    made["bar"], made["within"] = placed(ts_ns[ordered], bars)
+    return made
+
+
+def _by_calendar(settings: BacktestSettings, bars: Bars) -> tuple[I64, Records]:
     terms, ts_ns = settings.instrument.financing, _all(settings, bars)
-    ts_ns = ts_ns[is_reached(ts_ns, bars)]
     instants = np.zeros(len(ts_ns), INSTANT)
     instants["is_midnight"] = ts_ns % DAY_NS == 0
     instants["funding_rate"] = np.where(ts_ns % (terms.funding_interval_h * HOUR_NS) == 0, terms.funding_rate, 0.0)
-    told = reached(funding, bars)
-    recorded = np.zeros(len(told), INSTANT)
-    recorded["funding_rate"] = told.rate
-    ts_ns, instants = np.concatenate([ts_ns, told.ts_ns]), np.concatenate([instants, recorded])
-    instants["bar"], instants["within"] = placed(ts_ns, bars)
-    in_order: Records = instants[np.argsort(ts_ns, kind="stable")]
-    return in_order
+    return ts_ns, instants
+
+
+def _expiry(settings: BacktestSettings) -> tuple[I64, Records]:
+    expires = [settings.instrument.expires_ns] if settings.instrument.expires else []
+    instants = np.zeros(len(expires), INSTANT)
+    instants["expires"] = 1
+    return np.array(expires, np.int64), instants
+
+
+def _recorded(funding: Funding | None) -> tuple[I64, Records]:
+    told = funding or NO_FUNDING
+    instants = np.zeros(len(told), INSTANT)
+    instants["funding_rate"] = told.rate
+    return told.ts_ns, instants
 
 
 def reached(funding: Funding | None, bars: Bars) -> Funding:
-    return funding.part(is_reached(funding.ts_ns, bars)) if funding else Funding(np.empty(0, np.int64), np.empty(0))
+    return funding.part(is_reached(funding.ts_ns, bars)) if funding else NO_FUNDING
 
 
 def placed(ts_ns: I64, bars: Bars) -> tuple[I64, I64]:

@@ -11,6 +11,7 @@ from tradingd.backtesting.engine import Executed, trips_of
 from tradingd.backtesting.financing import placed, summed
 from tradingd.backtesting.hearing import Records
 from tradingd.columns import F64, I64
+from tradingd.core.expiry import EXPIRY
 from tradingd.events import (
     AccountChanged,
     AnyBody,
@@ -31,7 +32,7 @@ from tradingd.reducers.post import FINANCING
 from tradingd.risk.bracket import STOP_LOSS, TAKE_PROFIT
 from tradingd.risk.monitor import LIQUIDATION
 
-REASONS = {STOP_LOSS: k.STOP_LOSS, TAKE_PROFIT: k.TAKE_PROFIT, LIQUIDATION: k.LIQUIDATION}
+REASONS = {STOP_LOSS: k.STOP_LOSS, TAKE_PROFIT: k.TAKE_PROFIT, LIQUIDATION: k.LIQUIDATION, EXPIRY: k.EXPIRY}
 OF_ACCOUNT = -1  # what is no instrument's
 
 
@@ -140,6 +141,8 @@ def _fills(made: Sequence[Filled], bars: Bars, balance: int) -> Records:
     times = np.array([fill.ts_ns for fill in made], np.int64)
     at = np.maximum(np.searchsorted(bars.ts_open_ns, times, side="right") - 1, 0)
     within = times >= bars.ts_close_ns[at] - BEFORE_CLOSE_NS
+    settled = np.array([fill.reason == k.EXPIRY for fill in made], bool)
+    at, within = np.where(settled, np.minimum(placed(times, bars)[0], len(bars) - 1), at), within & ~settled
     fills = np.zeros(len(made), k.FILL)
     fills["bar"], fills["phase"] = at, np.where(within, k.INTRABAR, k.OPEN)
     for name in ("lots", "price", "fee", "realized", "position", "reason"):

@@ -22,7 +22,7 @@ from tradingd.kernels.trips import STILL_OPEN
 from tradingd.rerun import code_digest
 
 PHASES = ("open", "intrabar")
-REASONS = ("decision", "stop_loss", "take_profit", "liquidation")
+REASONS = ("decision", "stop_loss", "take_profit", "liquidation", "expiry")
 
 
 @dataclass(frozen=True, repr=False)

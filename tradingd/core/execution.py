@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 
 from tradingd.columns import TickBatch
-from tradingd.core import financing
+from tradingd.core import expiry, financing
+from tradingd.core.state import State
 from tradingd.core.turn import Turn
 from tradingd.core.watch import is_rate, note_peaks, recount, watch, watch_noted, watch_orders, watch_venue
 from tradingd.events import (
@@ -307,14 +308,37 @@ def on_time(turn: Turn) -> None:
 
 
 def _hold(turn: Turn) -> bool:
-    """Charges what holding costs, in the order of time: what has reached the venue before an instant is there at it.
-    False where no instant has come."""
-    m, first_ns = turn.memory, financing.next_ns(turn.state)
-    while (instant_ns := financing.next_ns(turn.state)) <= turn.now_ns:
-        _report(turn, venue.on_time(m.venue, m.terms, m.market, instant_ns - 1))
-        nothing_comes = venue.due_ns(m.venue) > turn.now_ns
-        financing.charge(turn, turn.now_ns if nothing_comes else instant_ns)
+    """Charges what holding costs and settles what expires, in the order of time: what has reached the venue before is
+    there. False where nothing was due."""
+    m, first_ns = turn.memory, _held_until(turn.state)
+    while (due_ns := _held_until(turn.state)) <= turn.now_ns:
+        _report(turn, venue.on_time(m.venue, m.terms, m.market, due_ns - 1))
+        if financing.next_ns(turn.state) > due_ns:
+            _expire(turn, due_ns)
+        else:
+            nothing_comes = venue.due_ns(m.venue) > turn.now_ns
+            financing.charge(turn, min(turn.now_ns, expiry.next_ns(turn.state)) if nothing_comes else due_ns)
     return first_ns <= turn.now_ns
+
+
+def _held_until(state: State) -> int:
+    return min(financing.next_ns(state), expiry.next_ns(state))
+
+
+def _expire(turn: Turn, due_ns: int) -> None:
+    m = turn.memory
+    for index in expiry.due(turn.state, due_ns):
+        m.instruments["waiting"][index], m.instruments["retry_ns"][index] = 0, NEVER
+        _report(turn, venue.expire(m.venue, turn.state.ledger.orders.values(), index))
+        for order in monitor.closing_orders(turn.state.risk_context(), index, expiry.EXPIRY):
+            _settle(turn, msgspec.structs.replace(order, cl_ord_id=turn.next_id()))
+
+
+def _settle(turn: Turn, order: OrderRequested) -> None:
+    """At the last mark, free of charge. It is the venue's own order: no gate has a say in it."""
+    turn.emit(order)
+    mark = float(turn.memory.market.last[order.instrument])
+    _fill(turn, venue.settle(turn.memory.venue, turn.memory.terms, order, mark))
 
 
 def fund(turn: Turn, body: FundingRate) -> None:

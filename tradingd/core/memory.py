@@ -97,6 +97,7 @@ class Memory:
     zone_from_ns: I64
     zone_offset_s: I64
     intervals_ns: tuple[int, ...]
+    expiries_ns: tuple[tuple[int, int], ...]  # of the instruments that expire, with their index
     table: list[Slot]
     exchange: Exchange
     scratch: Scratch
@@ -146,6 +147,7 @@ def build_memory(settings: CoreSettings, library: Library, venue: VenueState, ri
         zone_from_ns=zone_from,
         zone_offset_s=zone_offset,
         intervals_ns=intervals_of(settings.instruments, settings.accounts),
+        expiries_ns=tuple((index, i.expires_ns) for index, i in enumerate(settings.instruments) if i.expires),
         table=table,
         exchange=exchange_of(settings.accounts, settings.instruments),
         scratch=scratch_for(len(instruments)),

@@ -2,7 +2,7 @@
 
 import math
 
-from tradingd.core import instants
+from tradingd.core import expiry, instants
 from tradingd.core.state import State
 from tradingd.risk import monitor
 from tradingd.risk.context import RiskContext
@@ -55,7 +55,7 @@ def watch_time(state: State) -> None:
     m = state.memory
     retry_ns = min(m.instruments["retry_ns"].tolist())
     risk_ns = min(monitor.next_roll_ns(m.risk, m.core_ns), instants.next_ns(m.intervals_ns, m.risk.charged_ns))
-    m.cursor["timer_ns"] = min(venue.due_ns(m.venue), retry_ns, risk_ns)
+    m.cursor["timer_ns"] = min(venue.due_ns(m.venue), retry_ns, risk_ns, expiry.next_ns(state))
 
 
 def note_peaks(state: State) -> None:

@@ -27,9 +27,9 @@ Records = Any  # a NumPy record array
 
 OVERFLOW = 3  # beside DONE and FULL
 OPEN, INTRABAR = range(2)  # when a fill was; at the close nothing is filled
-DECISION, STOP_LOSS, TAKE_PROFIT, LIQUIDATION = range(4)  # why an order was there
+DECISION, STOP_LOSS, TAKE_PROFIT, LIQUIDATION, EXPIRY = range(5)  # why an order was there
 POSTINGS_OF_AN_INSTANT = 3
-FILLS_OF_A_BAR = 8  # at most: protection, a close, an entry, its protection, liquidation
+FILLS_OF_A_BAR = 8  # at most: expiry, or protection, a close, an entry, its protection, liquidation
 
 # what does not change
 TERMS = np.dtype(
@@ -80,6 +80,7 @@ BOOK = np.dtype(
         ("limit_px", "f8"),
         ("quantity", "f8"),  # of the position, signed
         ("margin_px", "f8"),  # before which margin can not be short
+        ("expired", "u1"),
         ("refused", "u1"),  # an amount did not fit
     ],
     align=True,
@@ -128,13 +129,14 @@ def trade_bars(
         i = b.bar
         if i == close.size:
             break
-        hold(b, t, instants, postings, 0, close[i - 1])
+        hold(b, t, instants, postings, fills, 0, close[i - 1])
         at_open(b, t, s, fills, open_[i])
-        hold(b, t, instants, postings, 1, open_[i])
+        hold(b, t, instants, postings, fills, 1, open_[i])
         within(b, t, s, fills, low[i], high[i])
         equity[i] = equity_units(b, t, close[i]) / t.units_per_one
         if next_signal(b, signals, close.size) == i:
-            decide(b, t, signals[b.heard], close[i])
+            if b.expired == 0:
+                decide(b, t, signals[b.heard], close[i])
             b.heard += 1
         if b.refused != 0:
             return OVERFLOW
@@ -189,11 +191,25 @@ def levels(b: Records) -> tuple[float, float]:
 
 
 @kernel
-def hold(b: Records, t: Records, instants: Records, postings: Records, within: int, mark: float) -> None:
+def hold(
+    b: Records, t: Records, instants: Records, postings: Records, fills: Records, within: int, mark: float
+) -> None:
     """What falls due before the open of the bar, of which there is nothing at the first, or within it."""
     while b.reached < instants.size and instants[b.reached].bar == b.bar and instants[b.reached].within == within:
-        charge(b, t, instants[b.reached], postings, mark)
+        if instants[b.reached].expires != 0:
+            settle(b, t, fills, mark)
+        else:
+            charge(b, t, instants[b.reached], postings, mark)
         b.reached += 1
+
+
+@kernel
+def settle(b: Records, t: Records, fills: Records, mark: float) -> None:
+    """Nothing trades any more; what is held is closed at the mark, free of charge."""
+    b.expired, b.order, b.turning = 1, 0, 0
+    if b.lots != 0:
+        quantity = value_of(abs(b.lots), t.lot_num, t.lot_den)
+        book(b, t, fills, -b.lots, mark, notional_units(mark, quantity, t.multiplier, t.units_per_one), 0, EXPIRY, OPEN)
 
 
 @kernel
@@ -380,11 +396,27 @@ def fill(
     phase: int,
     maker: bool,
 ) -> None:
-    """Posts a fill; protection ends with the position that it was for."""
+    """A fill at the venue's commission."""
     quantity = value_of(abs(order), t.lot_num, t.lot_den)
     notional = notional_units(price, quantity, t.multiplier, t.units_per_one)
     rate = t.maker_rate if maker else t.taker_rate
     fee = fee_units(notional, quantity, rate, t.per_unit, t.minimum, t.units_per_one)
+    book(b, t, fills, order, price, notional, fee, reason, phase)
+
+
+@kernel
+def book(
+    b: Records,
+    t: Records,
+    fills: Records,
+    order: int,
+    price: float,
+    notional: int,
+    fee: int,
+    reason: int,
+    phase: int,
+) -> None:
+    """Posts a fill; protection ends with the position that it was for."""
     lots, cost, realized = post_fill(b.lots, b.cost, order, notional)
     if REFUSED in (notional, fee, realized) or abs(b.balance + realized - fee) >= MONEY_LIMIT:
         b.refused = 1

@@ -17,6 +17,7 @@ INSTANT = np.dtype(
         ("within", "u1"),  # after its open; 0 = before it
         ("is_midnight", "u1"),
         ("funding_rate", "f8"),
+        ("expires", "u1"),  # the instrument, and nothing else falls due
     ],
     align=True,
 )
