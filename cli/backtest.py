@@ -195,7 +195,8 @@ def _figures(m: "Metrics", currency: str) -> list[tuple[str, str, str, str]]:
         ("time in market", _percent(m.time_in_market)),
         ("turnover per year", f"{_number(m.turnover_per_year)} x equity"),
     ]
-    return [(*a, *b) for a, b in zip(_toned(left, m), right, strict=True)]
+    rows = [(*a, *b) for a, b in zip(_toned(left, m), right, strict=True)]
+    return rows + [("financing", f"{_number(m.financing)} {currency}", "", "")] * (m.financing != 0.0)
 
 
 def _toned(rows: list[tuple[str, str]], m: "Metrics") -> list[tuple[str, str]]:

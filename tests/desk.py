@@ -32,6 +32,7 @@ class Desk:
         *wishes: Target | None,
         financing: Financing = FREE,
         account: AccountSettings = ACCOUNT,
+        expires: str | None = None,
         **risk: Any,
     ) -> None:
         class Plan(PythonStrategy):
@@ -43,7 +44,7 @@ class Desk:
                 return wishes[state.bars - 1] if state.bars <= len(wishes) else None
 
         self.settings = CoreSettings(
-            instruments=(replace(ALFA, fees=Fees(), financing=financing),),
+            instruments=(replace(ALFA, fees=Fees(), financing=financing, expires=expires),),
             accounts=(account,),
             strategies=(StrategySettings(name="plan", kind="Plan", instruments=("SIM:ALFA",), timeframe="1s"),),
             risk=RiskSettings(**({"daily_loss": None, "drawdown": None} | risk)),

@@ -443,8 +443,9 @@ def mean_price(fills: list[Any]) -> float:
 def desk(balance: str = "10000", unit: str = "0.01", allocation: float = 1.0, **named: Any) -> BacktestSettings:
     """Ticks of 0.01 and lots of 1, without fees; `risk`, `simulation` and fields of the instrument by name."""
     tables = {name: named.pop(name) for name in ("risk", "simulation") if name in named}
+    named_account = named.pop("account", {})
     instrument = {"id": "X:X", "asset_class": "future", "tick_size": 0.01, "lot_size": 1.0, "currency": "USD"} | named
-    account = {"currency": "USD", "balance": balance, "unit": unit}
+    account = {"currency": "USD", "balance": balance, "unit": unit} | named_account
     return settings_of(
         {"kind": "sma_cross", "instrument": instrument, "account": account, "allocation": allocation} | tables
     )
@@ -789,3 +790,62 @@ def test_rooms_that_end_anywhere_make_no_difference() -> None:
         world = World(desk(balance="1000000000"), bars, signals_of(said))
         compared(world)
         assert len(trade(world.settings, bars, world.signals).fills) > ROOM
+
+
+# holding
+
+
+def test_a_short_position_pays_borrow_at_each_midnight_and_keeps_its_size() -> None:
+    """100 sold at 100: 10,000 at 36.5 % a year are 10 a day, and 11 at a mark of 110."""
+    backtest = desk(financing={"borrow_rate": 0.365})
+    found = traded(backtest, [FLAT, (100, 110, 100, 110), (105, 105, 105, 105)], say(0, -1))
+    assert found.postings.tolist() == [(2, k.BORROW, -11_00)]
+    assert found.equity.tolist() == [10_000, 9_000, 9_500 - 11]
+    (trip,) = found.trips
+    assert trip["realized"] == trip["fees"] == 0
+
+
+def test_three_days_over_a_weekend_are_three_midnights() -> None:
+    backtest = desk(financing={"borrow_rate": 0.365})
+    bars = bars_of([FLAT] * 3, opened_ns=[0, DAY_NS, 4 * DAY_NS])
+    found = trade(backtest, bars, signals_of([say(0, -1)]))
+    assert found.postings.tolist() == [(2, k.BORROW, -30_00)]
+
+
+def test_funding_within_a_bar_is_at_its_open_and_seen_by_margin() -> None:
+    """8:00 and 16:00 at the open of 101, midnight at the close of 100."""
+    backtest = desk(financing={"funding_rate": 0.001})
+    found = traded(backtest, [FLAT, (101, 101, 90, 100), FLAT], say(0, 0.5))
+    assert found.postings.tolist() == [(1, k.FUNDING, -2 * 5_05), (2, k.FUNDING, -5_00 - 2 * 5_00)]
+    margin = {"initial_rate": 0.5, "maintenance_rate": 0.25}
+    tight = desk(financing={"funding_rate": 0.17}, margin=margin, risk={"risk_per_trade": 1.0, "max_leverage": 20.0})
+    ended = traded(tight, [FLAT, FLAT], say(0, 1, 50.0))
+    assert briefly(ended)[1:] == [(1, -200, 100.0, k.INTRABAR, k.LIQUIDATION)]
+
+
+@pytest.mark.parametrize(("asset_class", "paid"), [("equity", 0), ("future", 1_00)])
+def test_cash_is_what_is_left_of_the_balance_where_positions_are_paid(asset_class: str, paid: int) -> None:
+    account = {"interest_rate": 0.0365}
+    backtest = desk(asset_class=asset_class, account=account)
+    found = traded(backtest, [FLAT] * 3, say(0, 1))
+    assert found.postings.tolist() == [(1, k.INTEREST, 1_00)] + [(2, k.INTEREST, paid)] * (paid > 0)
+
+
+def test_recorded_rates_are_charged_when_they_were() -> None:
+    funding = Funding(np.array([DAY_NS, DAY_NS + HOUR_NS, 2 * DAY_NS, 3 * DAY_NS]), np.array([0.1, 0.01, -0.02, 0.1]))
+    found = trade(desk(), bars_of([FLAT] * 3), signals_of([say(0, 1)]), funding)
+    assert found.postings.tolist() == [(1, k.FUNDING, -100_00), (2, k.FUNDING, 200_00)]
+
+
+def test_what_expires_is_settled_at_the_close_before_without_costs() -> None:
+    backtest = desk(fees={"taker_rate": 0.01}, simulation={"slippage_ticks": 5}, expires="1970-01-04")
+    rows = [FLAT, FLAT, (100, 110, 100, 107.5), (50, 50, 50, 50), (50, 50, 50, 50)]
+    found = traded(backtest, rows, say(0, 0.5, 90.0), say(2, 1), say(3, -1))
+    assert briefly(found)[1:] == [(3, -49 - 1, 107.5, k.OPEN, k.EXPIRY)]
+    assert found.fills["fee"].tolist() == [50_02 + 0, 0]
+    assert found.equity[-1] == found.equity[-2]
+    assert found.trips["reason"].tolist() == [k.EXPIRY]
+
+
+def test_what_has_expired_before_the_first_bar_never_trades() -> None:
+    assert len(traded(desk(expires="1970-01-01"), [FLAT] * 3, say(0, 1)).fills) == 0

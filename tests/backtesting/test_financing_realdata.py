@@ -1,4 +1,4 @@
-"""Recorded funding of a perpetual: all engines charge the same, which is what pencil and paper say."""
+"""What holding costs on recorded markets: all engines charge and settle the same, as pencil and paper say."""
 
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from tradingd.catalogue.plan import Asked
 from tradingd.catalogue.store import Catalogue
 from tradingd.kernels.financing import FUNDING
 
+from . import shown
+
 pytestmark = pytest.mark.realdata
 BARS, RATES = "bars/freqtrade_XRP_USDT_USDT-5m-futures.feather", "bars/freqtrade_XRP_USDT_USDT-8h-funding_rate.feather"
 PERPETUAL = {
@@ -29,8 +31,12 @@ PERPETUAL = {
 
 
 @pytest.fixture(scope="module")
-def run(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
-    catalogue = Catalogue(tmp_path_factory.mktemp("catalogue"))
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+    return Catalogue(tmp_path_factory.mktemp("catalogue"))
+
+
+@pytest.fixture(scope="module")
+def run(realdata: Path, catalogue: Catalogue) -> Result:
     asked = Asked(format="freqtrade", timeframe="5m")
     done = import_files(catalogue, [realdata / BARS], "BINANCE:XRPUSDT", asked, replace=False, strict=False)
     data = catalogue.path(done.record)
@@ -55,3 +61,19 @@ def test_all_engines_charge_the_same(run: Result) -> None:
     by_core = execute_by_core(run.settings, run.bars, run.library, funding=run.funding)
     assert difference(run.executed, by_core) is None
     assert difference(run.executed, by_daemon(run, Path())) is None
+
+
+def test_a_future_that_expires(realdata: Path, catalogue: Catalogue) -> None:
+    """The contract of March, as if it had ended in January: of what comes later nothing is traded."""
+    one = next(one for one in shown.SHOWN if one.instrument == "CME:6EH4")
+    asked = Asked(**one.asked)
+    done = import_files(catalogue, [realdata / one.file], one.instrument, asked, replace=False, strict=False)
+    traded = one.traded | {"expires": "2024-01-19T16:16:00+01:00"}
+    result = backtest(one.strategy, catalogue.path(done.record), one.params, instrument=traded, **one.more)
+    last = result.fills.row(-1, named=True)
+    assert (last["reason"], last["fee"], result.equity["position"][-1]) == ("expiry", 0.0, 0.0)
+    before = int(np.searchsorted(result.bars.ts_open_ns, result.instrument.expires_ns)) - 1
+    assert last["price"] == result.bars.close[before]
+    assert result.trades["reason"][-1] == "expiry"
+    assert difference(result.executed, execute_by_core(result.settings, result.bars, result.library)) is None
+    assert difference(result.executed, by_daemon(result, Path())) is None

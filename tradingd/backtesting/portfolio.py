@@ -26,6 +26,8 @@ from tradingd.feeds.bars.table import Bars
 from tradingd.feeds.build import build_feed
 from tradingd.feeds.feed import RowFeed
 from tradingd.instruments import AccountSettings
+from tradingd.kernels.financing import INTEREST
+from tradingd.reducers.post import FINANCING
 from tradingd.rerun import code_digest, load_library
 
 FIGURES = ("open", "high", "low", "close", "volume")
@@ -82,8 +84,16 @@ class Portfolio:
             self.trades,
             turnover=sum(self._turnover(asset) for asset in self.assets),
             fees=sum(float((asset.fills["fee"] * self._rates_of_fills(asset)).sum()) for asset in self.assets),
+            financing=self.financing,
             initial=self.initial,
         )
+
+    @cached_property
+    def financing(self) -> dict[str, float]:
+        """Money that holding has cost, by kind; below 0 where it has earned. Interest is the accounts'."""
+        costs = {name: sum(self._charged(asset, kind) for asset in self.assets) for kind, name in enumerate(FINANCING)}
+        costs[FINANCING[INTEREST]] += sum(self._interest_of(account) for account in self.core.accounts)
+        return costs
 
     def why_no_trades(self) -> str:
         """In words, where there are none."""
@@ -158,6 +168,19 @@ class Portfolio:
         ts_ns, sums = [p.ts_ns for p in posted], np.cumsum([0, *(p.change for p in posted)])
         earned: F64 = sums[np.searchsorted(ts_ns, self.ts_ns)] / account.units_per_one
         return earned
+
+    def _charged(self, asset: Traded, kind: int) -> float:
+        posted = asset.executed.postings[asset.executed.postings["kind"] == kind]
+        return self._cost(asset.account, asset.bars.ts_close_ns[posted["bar"]], posted["change"])
+
+    def _interest_of(self, account: AccountSettings) -> float:
+        posted = self.interest.get(account.currency, ())
+        ts_ns, changes = np.array([(p.ts_ns, p.change) for p in posted], np.int64).reshape(-1, 2).T
+        return self._cost(account, ts_ns, changes)
+
+    def _cost(self, account: AccountSettings, ts_ns: I64, changes: I64) -> float:
+        """At the rates of its times."""
+        return 0.0 - float((changes * self._rates(account, ts_ns)).sum()) / account.units_per_one
 
     @cached_property
     def _exposure(self) -> F64:

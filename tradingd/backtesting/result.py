@@ -19,6 +19,7 @@ from tradingd.grid import grid_of
 from tradingd.instruments import AccountSettings, Instrument
 from tradingd.kernels.backtest import OPEN
 from tradingd.kernels.trips import STILL_OPEN
+from tradingd.reducers.post import FINANCING
 from tradingd.rerun import code_digest
 
 PHASES = ("open", "intrabar")
@@ -102,6 +103,13 @@ class Traded:
         return frame.with_columns(pl.when(pl.Series(~is_open)).then(pl.col(name)).alias(name) for name in ended)
 
     @cached_property
+    def financing(self) -> dict[str, float]:
+        """Money that holding has cost, by kind; below 0 where it has earned. It is in no trade's profit."""
+        posted, units = self.executed.postings, self.account.units_per_one
+        changes = (posted["change"][posted["kind"] == kind].sum() for kind in range(len(FINANCING)))
+        return {name: float(0 - change) / units for name, change in zip(FINANCING, changes, strict=True)}
+
+    @cached_property
     def metrics(self) -> Metrics:
         fills = self.fills
         notional = float((fills["quantity"] * fills["price"]).abs().sum()) * self.instrument.multiplier
@@ -112,6 +120,7 @@ class Traded:
             self.trades,
             turnover=notional,
             fees=float(fills["fee"].sum()),
+            financing=self.financing,
             initial=self.initial,
         )
 
