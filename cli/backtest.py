@@ -39,6 +39,9 @@ def backtest(
         str | None, typer.Option(metavar="MONEY", help="What the account begins with: 100000.", show_default=False)
     ] = None,
     overrides: Overrides = None,
+    funding: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Recorded funding rates: CSV, Parquet, Feather.")
+    ] = None,
     engine: Annotated[Engine | None, typer.Option(help="Default: kernel; event where there is a --journal.")] = None,
     journal: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep all events in a new journal.")] = None,
     compare_engines: Annotated[
@@ -57,6 +60,7 @@ def backtest(
     """
     if config:
         single = {"strategy": strategy, "data": data, "balance": balance, "engine": engine, "report": report}
+        single["funding"] = funding
         _refuse_with_config(**single, compare_engines=compare_engines)
         _of_config(config, overrides, journal, trades, as_json)
         return
@@ -65,7 +69,15 @@ def backtest(
     from tradingd.backtesting.run import backtest as tested
 
     by = engine or (Engine.EVENT if journal else Engine.KERNEL)
-    result = tested(strategy, data, balance=balance or "100000", sets=overrides or [], engine=by.value, journal=journal)
+    result = tested(
+        strategy,
+        data,
+        balance=balance or "100000",
+        sets=overrides or [],
+        engine=by.value,
+        journal=journal,
+        funding=funding,
+    )
     if trades:
         result.trades.write_parquet(trades)
     if report:
@@ -183,7 +195,8 @@ def _figures(m: "Metrics", currency: str) -> list[tuple[str, str, str, str]]:
         ("time in market", _percent(m.time_in_market)),
         ("turnover per year", f"{_number(m.turnover_per_year)} x equity"),
     ]
-    return [(*a, *b) for a, b in zip(_toned(left, m), right, strict=True)]
+    rows = [(*a, *b) for a, b in zip(_toned(left, m), right, strict=True)]
+    return rows + [("financing", f"{_number(m.financing)} {currency}", "", "")] * (m.financing != 0.0)
 
 
 def _toned(rows: list[tuple[str, str]], m: "Metrics") -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ def others(result: "Result", base: Path) -> dict[str, "Executed"]:
     from tradingd.backtesting.event import execute_by_core
 
     return {
-        "event": execute_by_core(result.settings, result.bars, result.library),
+        "event": execute_by_core(result.settings, result.bars, result.library, funding=result.funding),
         "daemon": by_daemon(result, base),
     }
 
@@ -32,9 +32,8 @@ def by_daemon(result: "Result", base: Path) -> "Executed":
     settings = result.settings
     record = Record([settings.instrument])
     with tempfile.TemporaryDirectory(prefix="tradingd-") as folder:
-        file = Path(folder) / "bars.parquet"
-        result.bars.frame().write_parquet(file)
-        config = resolve(daemon_config(settings, result.bars, file, base), Path(folder))
+        raw = daemon_config(settings, result.bars, result.funding, Path(folder), base)
+        config = resolve(raw, Path(folder))
         asyncio.run(Daemon(prepare(config, Path(folder)), until_done=True).run())
         with JournalReader.open(Path(config.journal.folder)) as reader:
             for commit in reader.commits():

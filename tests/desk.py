@@ -8,25 +8,33 @@ from msgspec import Struct
 from msgspec.structs import replace
 from world import ALFA, T0, S, started
 
-from tradingd.columns import TRADE, tick_batch
+from tradingd.columns import QUOTE, TRADE, tick_batch
 from tradingd.commit import Commit
 from tradingd.core.advance import advance
 from tradingd.core.settings import BarSettings, CoreSettings
 from tradingd.core.state import initial_state
 from tradingd.events import AnyBody, Command, Input, OperatorCommand
-from tradingd.instruments import AccountSettings, Fees
+from tradingd.instruments import AccountSettings, Fees, Financing
 from tradingd.risk.settings import RiskSettings
 from tradingd.simulation.settings import SimulationSettings
 from tradingd.strategies.contract import Bar, PythonStrategy, Target
 from tradingd.strategies.settings import StrategySettings
 
 START_NS = T0 // S * S
+FREE, ACCOUNT = Financing(), AccountSettings("USD", "100000")
 
 
 class Desk:
     """`wishes` are what is wanted after the first bar, the second and so on; a bar of 1 s is closed by each tick."""
 
-    def __init__(self, *wishes: Target | None, **risk: Any) -> None:
+    def __init__(
+        self,
+        *wishes: Target | None,
+        financing: Financing = FREE,
+        account: AccountSettings = ACCOUNT,
+        expires: str | None = None,
+        **risk: Any,
+    ) -> None:
         class Plan(PythonStrategy):
             class State(Struct):
                 bars: int = 0
@@ -36,8 +44,8 @@ class Desk:
                 return wishes[state.bars - 1] if state.bars <= len(wishes) else None
 
         self.settings = CoreSettings(
-            instruments=(replace(ALFA, fees=Fees()),),
-            accounts=(AccountSettings("USD", "100000"),),
+            instruments=(replace(ALFA, fees=Fees(), financing=financing, expires=expires),),
+            accounts=(account,),
             strategies=(StrategySettings(name="plan", kind="Plan", instruments=("SIM:ALFA",), timeframe="1s"),),
             risk=RiskSettings(**({"daily_loss": None, "drawdown": None} | risk)),
             simulation=SimulationSettings(latency_ms=20.0, cancel_latency_ms=40.0),
@@ -56,6 +64,11 @@ class Desk:
         self.now_ns += round(after_s * S)
         times = np.array([self.now_ns])
         return self._take(tick_batch(0, kind=TRADE, instrument=0, ts_event_ns=times, price=[price], size=[size]))
+
+    def quote(self, bid: float, ask: float) -> list[AnyBody]:
+        """Both sides of the market now, as much as is wanted."""
+        times = np.array([self.now_ns])
+        return self._take(tick_batch(0, kind=QUOTE, instrument=0, ts_event_ns=times, price=[bid], ask_price=[ask]))
 
     def trades(self, *prices: float) -> list[AnyBody]:
         return [body for price in prices for body in self.trade(price)]

@@ -127,6 +127,14 @@ class InputRejected(Body, frozen=True):
     text: str
 
 
+class FundingRate(Body, frozen=True):
+    """What a venue charges for holding, at the instant with which it is stamped: longs pay where it is positive."""
+
+    feed: str
+    instrument: int
+    rate: float  # of the position's value
+
+
 class ClockAdvanced(Body, frozen=True):
     """Nothing arrived, but time went on; the envelope's receive time says how far."""
 
@@ -314,7 +322,7 @@ class CoreFailed(Body, frozen=True):
 
 INPUTS = (
     RunStarted, RunStopped, FeedStatus, Gap, InputRejected, ClockAdvanced, OperatorCommand, SnapshotTaken,
-    AnchorStatus,
+    AnchorStatus, FundingRate,
 )  # fmt: skip
 FACTS = (
     LateTick, Signal, Decision, OrderRequested, OrderRefused, OrderAccepted, OrderRejected, CancelRequested,
@@ -327,7 +335,7 @@ AnyBody = (
     RunStarted | RunStopped | FeedStatus | Gap | InputRejected | ClockAdvanced | OperatorCommand | SnapshotTaken
     | LateTick | Signal | Decision | OrderRequested | OrderRefused | OrderAccepted | OrderRejected | CancelRequested
     | OrderCanceled | OrderExpired | OrderFilled | PositionChanged | AccountChanged | Halted | Resumed | LimitChanged
-    | Anomaly | CoreFailed | AnchorStatus
+    | Anomaly | CoreFailed | AnchorStatus | FundingRate
 )  # fmt: skip
 
 

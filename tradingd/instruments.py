@@ -2,19 +2,23 @@
 
 import enum
 from bisect import bisect_right
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 NS = 1_000_000_000
 DAY_S = 86_400
+HOUR_NS = 3600 * NS
 DAY_NS = DAY_S * NS
 NEAR_NS = 4 * DAY_NS  # to a change of the clock: the day before and the session after, and offsets on top
 FOREVER_NS = 1 << 63
 
+DATE_OR_TIME = r"^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?$"
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
+Rate = Annotated[float, Meta(ge=-1, le=1)]
 
 
 class AssetClass(enum.StrEnum):
@@ -113,11 +117,25 @@ class Margin(Struct, frozen=True, forbid_unknown_fields=True):
     maintenance_rate: Annotated[float, Meta(ge=0, le=1)] = 0.0
 
 
+class Financing(Struct, frozen=True, forbid_unknown_fields=True):
+    """What holding a position costs.
+
+    borrow_rate          a year, of the value of a short position; paid at each UTC midnight, actual days / 365
+    funding_rate         of the value, at each instant: longs pay shorts where it is positive
+    funding_interval_h   hours between two instants, counted from UTC midnight
+    """
+
+    borrow_rate: NotNegative = 0.0
+    funding_rate: Rate = 0.0
+    funding_interval_h: Literal[1, 2, 3, 4, 6, 8, 12, 24] = 8
+
+
 class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
     """One tradable thing, named VENUE:SYMBOL. Prices sit on `tick_size`, quantities on `lot_size`.
 
     spread_ticks   from bid to ask at the simulated venue, where no quotes are recorded
     recorded_side  what recorded prices are there
+    expires   when it ceases to trade: a date, which is UTC midnight, or an ISO date-time with its offset
     """
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+:[^\s:]+$")]
@@ -128,11 +146,21 @@ class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
     multiplier: Positive = 1.0
     fees: Fees = Fees()
     margin: Margin = Margin()
+    financing: Financing = Financing()
     session: Session = Session()
     price_source: PriceSource = PriceSource.TRADE
     negative_prices: bool = False
     spread_ticks: Annotated[int, Meta(ge=0)] = 0
     recorded_side: RecordedSide = RecordedSide.MID
+    expires: Annotated[str, Meta(pattern=DATE_OR_TIME)] | None = None
+
+    def __post_init__(self) -> None:
+        self.expires_ns  # noqa: B018  raises ValueError for a day that there is not
+
+    @property
+    def expires_ns(self) -> int:
+        """FOREVER_NS where it does not."""
+        return FOREVER_NS if self.expires is None else _ns_of(self.expires)
 
     @property
     def venue(self) -> str:
@@ -148,6 +176,11 @@ class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
             return self.spread_ticks
         is_recorded = self.recorded_side is (RecordedSide.ASK if sign > 0 else RecordedSide.BID)
         return 0 if is_recorded else 2 * self.spread_ticks
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether a position is bought with cash; of futures, FX and perpetuals only margin is held."""
+        return self.asset_class in (AssetClass.EQUITY, AssetClass.SPOT)
 
 
 class Conversion(Struct, frozen=True, forbid_unknown_fields=True):
@@ -168,12 +201,17 @@ class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     With a `conversion` it is a part of another account: sizes, margin and limits look at the equity of both together.
     Its money stays in its own currency.
+
+    interest_rate   a year, earned on cash; at each UTC midnight, actual days / 365
+    debit_rate      a year, paid on what cash is below zero
     """
 
     currency: Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,9}$")]
     balance: Annotated[str, Meta(pattern=r"^\d+(\.\d+)?$")]
     unit: Annotated[str, Meta(pattern=r"^(1|0\.0*1)$")] = "0.000001"
     conversion: Conversion | None = None
+    interest_rate: Rate = 0.0
+    debit_rate: NotNegative = 0.0
 
     @property
     def units_per_one(self) -> int:
@@ -187,6 +225,14 @@ class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
         if len(fraction.rstrip("0")) > places:
             raise ValueError(f"balance {self.balance} is finer than the unit {self.unit}")
         return int(whole + fraction[:places].ljust(places, "0"))
+
+
+@lru_cache(maxsize=1024)
+def _ns_of(text: str) -> int:
+    """Raises ValueError."""
+    at = datetime.fromisoformat(text)
+    since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
+    return since // timedelta(seconds=1) * NS
 
 
 @lru_cache(maxsize=1440)

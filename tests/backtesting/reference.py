@@ -13,11 +13,15 @@ from functools import lru_cache
 from typing import Any
 
 from tradingd.backtesting.settings import BacktestSettings
+from tradingd.feeds.bars.funding import Funding
 from tradingd.feeds.bars.table import Bars
-from tradingd.instruments import Instrument
+from tradingd.instruments import AssetClass, Instrument
 
 OPEN, INTRABAR = 0, 1
-DECISION, STOP_LOSS, TAKE_PROFIT, LIQUIDATION = range(4)
+DECISION, STOP_LOSS, TAKE_PROFIT, LIQUIDATION, EXPIRY = range(5)
+BORROW, FUNDING, INTEREST = range(3)
+HOUR_NS = 3600 * 10**9
+DAY_NS = 24 * HOUR_NS
 NONE = math.nan  # no stop, no take profit: nothing compares with it
 
 
@@ -34,6 +38,15 @@ class Fill:
     balance: int
     phase: int
     reason: int
+
+
+@dataclass(frozen=True)
+class Posting:
+    """What holding has cost, in units."""
+
+    bar: int
+    kind: int
+    change: int
 
 
 @dataclass(frozen=True)
@@ -72,13 +85,77 @@ class Reference:
     take_profit: float = NONE
     decision: Decision | None = None
     order: Order | None = None
+    replacing: Decision | None = None  # which takes back what waited
     is_awake: bool = False  # the stop was reached
     room: float = math.inf  # lots
     fills: list[Fill] = field(default_factory=list)
+    postings: list[Posting] = field(default_factory=list)
+    has_expired: bool = False
+    past_ns: int = 0  # time has passed up to here
+    recorded: dict[int, float] = field(default_factory=dict)  # funding rates
 
     @property
     def instrument(self) -> Instrument:
         return self.settings.instrument
+
+    # holding
+
+    def time_passes(self, until_ns: int, mark: float) -> None:
+        """Up to `until_ns`, and at it."""
+        hours = range((self.past_ns // HOUR_NS + 1) * HOUR_NS, until_ns + 1, HOUR_NS)
+        recorded = [ts_ns for ts_ns in self.recorded if self.past_ns < ts_ns <= until_ns]
+        expiry = [self.expires_ns] if self.past_ns < self.expires_ns <= until_ns else []
+        closed_ns = self.past_ns + 1
+        for ts_ns in sorted({*hours, *recorded, *expiry}):
+            if ts_ns > closed_ns:
+                self.replace_what_waited()
+            if ts_ns % HOUR_NS == 0:
+                self.instant(ts_ns, mark)
+            if ts_ns == self.expires_ns:
+                self.expire(mark)
+            if ts_ns in self.recorded:
+                self.funding(self.recorded[ts_ns], mark)
+        self.replace_what_waited()
+        self.past_ns = until_ns
+
+    def instant(self, at_ns: int, mark: float) -> None:
+        terms = self.instrument.financing
+        if at_ns % DAY_NS == 0:
+            self.borrow(mark)
+        if at_ns % (terms.funding_interval_h * HOUR_NS) == 0:
+            self.funding(terms.funding_rate, mark)
+        if at_ns % DAY_NS == 0:
+            self.interest()
+
+    @property
+    def expires_ns(self) -> int:
+        return self.instrument.expires_ns
+
+    def expire(self, mark: float) -> None:
+        self.has_expired, self.order, self.phase, self.replacing = True, None, OPEN, None
+        if self.lots:
+            self.fill(-self.lots, mark, EXPIRY)
+
+    def borrow(self, mark: float) -> None:
+        if self.lots < 0:
+            value = self.notional(mark, self.lots)
+            self.post(BORROW, -round(abs(value) * self.instrument.financing.borrow_rate / 365))
+
+    def funding(self, rate: float, mark: float) -> None:
+        self.post(FUNDING, -round(self.notional(mark, self.lots) * rate))
+
+    def interest(self) -> None:
+        account = self.settings.account
+        cash = self.balance
+        if self.lots > 0 and self.instrument.asset_class in (AssetClass.EQUITY, AssetClass.SPOT):
+            cash -= self.cost
+        rate = account.interest_rate if cash > 0 else account.debit_rate
+        self.post(INTEREST, round(cash * rate / 365))
+
+    def post(self, kind: int, change: int) -> None:
+        if change:
+            self.balance += change
+            self.postings.append(Posting(self.bar, kind, change))
 
     # the phases
 
@@ -123,7 +200,7 @@ class Reference:
             self.market_order(lots, self.met(worst, lots > 0), LIQUIDATION)
 
     def close(self, price: float, heard: Any) -> None:
-        if heard is None:
+        if heard is None or self.has_expired:
             return
         before, decision = self.decision, self.decision_of(heard, price)
         if before is None and decision.target == 0:
@@ -131,7 +208,10 @@ class Reference:
         if before is not None and not decision.differs(before):
             return
         self.decision = decision
-        if before is None or decision.target != before.target:
+        anew = before is None or decision.target != before.target
+        if anew and self.order is not None:
+            self.order, self.replacing = None, decision
+        elif anew:
             self.order = self.order_for(decision)
         if decision.target * self.lots > 0:
             self.take_over_protection(decision)
@@ -178,6 +258,10 @@ class Reference:
         if target == 0:
             return Decision(0.0, close)
         return Decision(target, close, float(heard["stop"]), float(heard["take_profit"]))
+
+    def replace_what_waited(self) -> None:
+        if self.replacing is not None:
+            self.order, self.replacing = self.order_for(self.replacing), None
 
     def order_for(self, decision: Decision) -> Order | None:
         wanted = self.sized(decision, mark=decision.price)
@@ -309,7 +393,7 @@ class Reference:
 
     def fill(self, lots: int, price: float, reason: int, is_maker: bool = False) -> None:
         notional = self.notional(price, lots)
-        fee = self.commission(notional, lots, is_maker)
+        fee = 0 if reason == EXPIRY else self.commission(notional, lots, is_maker)
         realized = 0
         if lots * self.lots >= 0:
             self.cost += notional
@@ -343,16 +427,37 @@ def run(
     settings: BacktestSettings, bars: Bars, signals: Iterable[Any], kind: Callable[..., Reference] = Reference
 ) -> tuple[list[Fill], list[float], list[int]]:
     """Fills; equity in money and the position in lots after each bar."""
-    model = kind(settings, balance=settings.account.balance_units)
+    model, equity, lots = played(settings, bars, signals, kind)
+    return model.fills, equity, lots
+
+
+def played(
+    settings: BacktestSettings,
+    bars: Bars,
+    signals: Iterable[Any],
+    kind: Callable[..., Reference] = Reference,
+    funding: Funding | None = None,
+) -> tuple[Reference, list[float], list[int]]:
+    model = kind(settings, balance=settings.account.balance_units, past_ns=int(bars.ts_open_ns[0]))
+    model.has_expired = settings.instrument.expires_ns <= model.past_ns
+    if funding is not None:
+        model.recorded = dict(zip(funding.ts_ns.tolist(), funding.rate.tolist(), strict=True))
     heard = {int(signal["bar"]): signal for signal in signals}
     equity, lots = [], []
     columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    for model.bar, (open_, high, low, close, volume) in enumerate(rows):
+    times = zip(bars.ts_open_ns.tolist(), bars.ts_close_ns.tolist(), strict=True)
+    mark = NONE
+    for model.bar, ((open_, high, low, close, volume), (opens_ns, closes_ns)) in enumerate(
+        zip(rows, times, strict=True)
+    ):
+        model.time_passes(opens_ns, mark)
         model.make_room(volume)
         model.open(open_)
+        model.time_passes(closes_ns - 1, open_)
         model.intrabar(low, high)
         model.close(close, heard.get(model.bar))
         equity.append(model.equity(close) / settings.account.units_per_one)
         lots.append(model.lots)
-    return model.fills, equity, lots
+        mark = close
+    return model, equity, lots

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, fields, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -11,25 +12,28 @@ import numpy as np
 import pytest
 from hypothesis import assume, event, given, reject, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from tradingd.backtesting.engine import ROOM, Executed, trade
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.settings import BacktestSettings, settings_of
+from tradingd.feeds.bars.funding import MINUTE_NS, Funding
 from tradingd.feeds.bars.table import Bars
-from tradingd.instruments import DAY_NS
+from tradingd.instruments import DAY_NS, HOUR_NS
 from tradingd.kernels import backtest as k
 from tradingd.kernels.signals import SIGNAL
+from tradingd.reducers.post import FINANCING
 
 from . import reference
 
 NAN = math.nan
 
 
-def bars_of(rows: Any) -> Bars:
-    """Rows of open, high, low, close."""
+def bars_of(rows: Any, length_ns: int = DAY_NS, opened_ns: Any = None) -> Bars:
+    """Rows of open, high, low, close; one after another where no times are given."""
     prices = np.array(rows, float).reshape(-1, 4).T.copy()
-    opened = np.arange(prices.shape[1], dtype=np.int64) * DAY_NS
-    return Bars(opened, opened + DAY_NS, *prices, np.zeros(prices.shape[1]))
+    opened = np.arange(prices.shape[1], dtype=np.int64) * length_ns if opened_ns is None else np.array(opened_ns)
+    return Bars(opened, opened + length_ns, *prices, np.zeros(prices.shape[1]))
 
 
 def signals_of(rows: Any) -> np.ndarray[Any, Any]:
@@ -45,6 +49,7 @@ class World:
     settings: BacktestSettings
     bars: Bars
     signals: np.ndarray[Any, Any]
+    funding: Funding | None = None
 
 
 def one_of(rng: np.random.Generator, *choices: Any) -> Any:
@@ -55,7 +60,7 @@ def random_instrument(rng: np.random.Generator) -> dict[str, Any]:
     initial, maintenance = one_of(rng, (1.0, 0.0), (0.5, 0.25), (0.05, 0.03))
     return {
         "id": "X:X",
-        "asset_class": "future",
+        "asset_class": one_of(rng, "future", "equity"),
         "tick_size": one_of(rng, 0.01, 0.25, 5e-05),
         "lot_size": one_of(rng, 1.0, 0.001, 100.0),
         "multiplier": one_of(rng, 1.0, 50.0),
@@ -67,10 +72,27 @@ def random_instrument(rng: np.random.Generator) -> dict[str, Any]:
             "minimum": one_of(rng, 0.0, 0.0, 1.0, 0.35),
         },
         "margin": {"initial_rate": initial, "maintenance_rate": maintenance},
+        "financing": random_financing(rng),
         "negative_prices": one_of(rng, False, True),
         "spread_ticks": one_of(rng, 0, 0, 1, 2, 30),
         "recorded_side": one_of(rng, "mid", "mid", "bid", "ask"),
     }
+
+
+def random_financing(rng: np.random.Generator) -> dict[str, Any]:
+    """None, or so much that it matters."""
+    return {
+        "borrow_rate": one_of(rng, 0.0, 0.03, 20.0),
+        "funding_rate": one_of(rng, 0.0, 0.0001, -0.003, 0.02),
+        "funding_interval_h": one_of(rng, 1, 4, 8, 24),
+    }
+
+
+def random_times(rng: np.random.Generator, count: int) -> tuple[int, Any]:
+    """Length and opens of bars; some begin within an hour, and with gaps between some."""
+    length = one_of(rng, DAY_NS, DAY_NS, 4 * HOUR_NS, HOUR_NS, HOUR_NS // 4)
+    gaps = rng.choice([0, 0, 0, 0, 1, 3, 70], count) * length
+    return length, one_of(rng, 0, 0, 20 * HOUR_NS, HOUR_NS // 2) + np.cumsum(gaps) + np.arange(count) * length
 
 
 def random_backtest(rng: np.random.Generator, instrument: dict[str, Any], price: float) -> BacktestSettings:
@@ -83,7 +105,13 @@ def random_backtest(rng: np.random.Generator, instrument: dict[str, Any], price:
             "kind": "sma_cross",
             "allocation": one_of(rng, 1.0, 0.3, 0.75),
             "instrument": instrument,
-            "account": {"currency": "USD", "balance": f"{balance:.0f}", "unit": f"{10**-places:.{places}f}"},
+            "account": {
+                "currency": "USD",
+                "balance": f"{balance:.0f}",
+                "unit": f"{10**-places:.{places}f}",
+                "interest_rate": one_of(rng, 0.0, 0.0, 0.05, -0.01),
+                "debit_rate": one_of(rng, 0.0, 0.08),
+            },
             "risk": {
                 "max_leverage": one_of(rng, 0.5, 1.0, 3.0, 20.0),
                 "risk_per_trade": one_of(rng, None, 0.01, 0.2, 1.0),
@@ -111,7 +139,13 @@ STEPS = (0.001, 0.01, 0.05, 0.3)
 
 
 def random_bars(
-    rng: np.random.Generator, count: int, start: float, tick: float, negative: bool, steps: Sequence[float] = STEPS
+    rng: np.random.Generator,
+    count: int,
+    start: float,
+    tick: float,
+    negative: bool,
+    steps: Sequence[float] = STEPS,
+    timed: bool = False,
 ) -> Bars:
     """A walk in ticks: small and large, on and off the grid, with gaps; open and close are within low and high."""
     size = max(start * float(rng.choice(steps)), 0.5)
@@ -127,7 +161,7 @@ def random_bars(
     if not negative:
         ticks = np.maximum(np.abs(ticks) if rng.random() < 0.8 else ticks, rng.choice([1.0, 0.3, 0.0]))
         ticks[:, 1], ticks[:, 2] = ticks.max(axis=1), ticks.min(axis=1)
-    return bars_of(ticks / round(1 / tick))
+    return bars_of(ticks / round(1 / tick), *(random_times(rng, count) if timed else ()))
 
 
 def random_signals(rng: np.random.Generator, bars: Bars, tick: float) -> np.ndarray[Any, Any]:
@@ -151,6 +185,26 @@ def random_signals(rng: np.random.Generator, bars: Bars, tick: float) -> np.ndar
     return signals_of(rows)
 
 
+def random_funding(rng: np.random.Generator, bars: Bars) -> Funding | None:
+    """None; or rates at some minutes, of which many are those of opens, closes and whole hours."""
+    if rng.random() < 0.5:
+        return None
+    anywhere = rng.integers(bars.ts_open_ns[0] - DAY_NS, bars.ts_close_ns[-1] + DAY_NS, 20)
+    hours = anywhere // HOUR_NS * HOUR_NS
+    some = np.concatenate([anywhere, hours, rng.choice(bars.ts_open_ns, 10), rng.choice(bars.ts_close_ns, 10)])
+    times = np.unique(some[some > 0] // MINUTE_NS * MINUTE_NS)
+    return Funding(times, rng.choice([0.0001, -0.0003, 0.05], len(times)))
+
+
+def random_expiry(rng: np.random.Generator, bars: Bars) -> str | None:
+    """None, or at some hour, open or close."""
+    if rng.random() < 0.7:
+        return None
+    hour = int(rng.integers(bars.ts_open_ns[0] - DAY_NS, bars.ts_close_ns[-1] + DAY_NS)) // HOUR_NS * HOUR_NS
+    at_ns = int(one_of(rng, hour, one_of(rng, *bars.ts_open_ns.tolist()), one_of(rng, *bars.ts_close_ns.tolist())))
+    return f"{datetime.fromtimestamp(max(at_ns, 0) // 10**9, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def world_of(seed: int, count: int = 80) -> World:
     """Its first bars are the same for any count."""
     rng = np.random.default_rng(seed)
@@ -158,13 +212,17 @@ def world_of(seed: int, count: int = 80) -> World:
     instrument = random_instrument(rng)
     tick = instrument["tick_size"]
     backtest = random_backtest(rng, instrument, start * tick)
-    bars = with_volumes(rng, random_bars(rng, 80, start, tick, instrument["negative_prices"]), backtest)
-    return beginning(World(backtest, bars, random_signals(rng, bars, tick)), count)
+    bars = random_bars(rng, 80, start, tick, instrument["negative_prices"], timed=True)
+    bars = with_volumes(rng, bars, backtest)
+    signals, funding = random_signals(rng, bars, tick), random_funding(rng, bars)
+    expiring = structs.replace(backtest.instrument, expires=random_expiry(rng, bars))
+    backtest = structs.replace(backtest, instrument=expiring)
+    return beginning(World(backtest, bars, signals, funding), count)
 
 
 def beginning(world: World, count: int) -> World:
     bars = Bars(*[getattr(world.bars, column.name)[:count].copy() for column in fields(Bars)])
-    return World(world.settings, bars, world.signals[world.signals["bar"] < count])
+    return World(world.settings, bars, world.signals[world.signals["bar"] < count], world.funding)
 
 
 worlds = partial(st.builds, world_of, st.integers(0, 2**32), st.integers(1, 80))
@@ -186,6 +244,16 @@ class Watched(reference.Reference):
         self.seen[f"{what} of an entry meets the open" if entered else f"gap to the {what}"] += 1
         if not entered and self.order is not None and (self.order.turns or self.order.opens):
             self.seen[f"gap before {'a turn' if self.order.turns else 'an order that opens'}"] += 1
+
+    def expire(self, mark: float) -> None:
+        self.seen["expiry of a position"] += self.lots != 0
+        self.seen["expiry of an order"] += self.order is not None
+        super().expire(mark)
+
+    def post(self, kind: int, change: int) -> None:
+        self.seen[FINANCING[kind]] += change != 0
+        self.seen["charge of a position"] += change != 0 and self.lots != 0
+        super().post(kind, change)
 
     def intrabar(self, low: float, high: float) -> None:
         stop, limit, fills = self.stop, self.take_profit, len(self.fills)
@@ -245,28 +313,39 @@ KINDS = (
     "stop of an entry meets the open", "take profit of an entry meets the open", "gap before a turn",
     "gap before an order that opens", "an order that opens in part", "a turn in part", "a reduction in part",
     "no volume for an order", "stop in part", "take profit in part", "stop that finds no volume",
-    "exit that ends its entry",
+    "exit that ends its entry", *FINANCING, "charge of a position", "expiry of a position", "expiry of an order",
 )  # fmt: skip
 
 
 def compared(world: World) -> Counter[str]:
     """Engine and reference agree to the last unit; what happened."""
     seen: Counter[str] = Counter()
-    fills, equity, lots = reference.run(world.settings, world.bars, world.signals, partial(Watched, seen=seen))
+    model, equity, lots = reference.played(
+        world.settings, world.bars, world.signals, partial(Watched, seen=seen), world.funding
+    )
     try:
-        found = trade(world.settings, world.bars, world.signals)
+        found = trade(world.settings, world.bars, world.signals, world.funding)
     except BacktestError:
         assert seen[TOO_LARGE]
         return seen
-    assert tuples(found) == [astuple(fill) for fill in fills]
+    assert tuples(found) == [astuple(fill) for fill in model.fills]
+    assert found.postings.tolist() == sums(model.postings)
     assert not is_exact(world, found) or found.equity.tolist() == equity
     assert found.lots.tolist() == lots
     return seen
 
 
+def sums(postings: Sequence[reference.Posting]) -> list[tuple[int, int, int]]:
+    """By bar and kind."""
+    by_bar: Counter[tuple[int, int]] = Counter()
+    for posting in postings:
+        by_bar[posting.bar, posting.kind] += posting.change
+    return [(bar, kind, change) for (bar, kind), change in sorted(by_bar.items()) if change]
+
+
 def executed(world: World) -> Executed:
     try:
-        return trade(world.settings, world.bars, world.signals)
+        return trade(world.settings, world.bars, world.signals, world.funding)
     except BacktestError:  # `compared` looks at whether it may
         reject()
 
@@ -302,6 +381,7 @@ def test_phases_and_reasons_are_those_of_the_kernel() -> None:
     assert (k.DECISION, k.STOP_LOSS, k.TAKE_PROFIT, k.LIQUIDATION) == (
         reference.DECISION, reference.STOP_LOSS, reference.TAKE_PROFIT, reference.LIQUIDATION,
     )  # fmt: skip
+    assert k.EXPIRY == reference.EXPIRY
 
 
 @settings(max_examples=200)
@@ -311,6 +391,7 @@ def test_no_bar_is_known_before_it_is_there(world: World, data: st.DataObject) -
     early = beginning(world, count)
     whole, part = executed(world), executed(early)
     assert tuples(part) == [row for row in tuples(whole) if row[0] < count]
+    assert part.postings.tolist() == [row for row in whole.postings.tolist() if row[0] < count]
     assert part.equity.tolist() == whole.equity[:count].tolist()
     assert part.lots.tolist() == whole.lots[:count].tolist()
 
@@ -327,10 +408,14 @@ def test_money_is_conserved(world: World) -> None:
         balance += int(fill["realized"]) - int(fill["fee"])
         lots += int(fill["lots"])
         flow += model.notional(float(fill["price"]), int(fill["lots"]))
-        assert (balance, lots) == (fill["balance"], fill["position"])
+        assert lots == fill["position"]
+        before = found.postings["change"][found.postings["bar"] < fill["bar"]].sum()
+        assert fill["balance"] - balance == before or fill["bar"] in found.postings["bar"]
     # what is still held has cost what was paid less what came back, and what came back is profit in part
     cost = flow + int(found.fills["realized"].sum())
     assert lots != 0 or cost == 0
+    balance += int(found.postings["change"].sum())
+    assert balance == found.last_balance_units
     value = model.notional(float(world.bars.close[-1]), lots)
     assert found.equity[-1] == (balance + value - cost) / account.units_per_one
 
@@ -364,7 +449,7 @@ def test_round_trips_are_those_of_the_fills(world: World) -> None:
         assert trip["highest"] == max([*met, *bars.high[held].tolist()])
     account = world.settings.account
     if is_exact(world, found) and (not ways or ways[-1][-1]["position"] == 0):
-        earned = int(found.trips["realized"].sum() - found.trips["fees"].sum())
+        earned = int(found.trips["realized"].sum() - found.trips["fees"].sum() + found.postings["change"].sum())
         assert found.equity[-1] == (account.balance_units + earned) / account.units_per_one
 
 
@@ -390,8 +475,9 @@ def mean_price(fills: list[Any]) -> float:
 def desk(balance: str = "10000", unit: str = "0.01", allocation: float = 1.0, **named: Any) -> BacktestSettings:
     """Ticks of 0.01 and lots of 1, without fees; `risk`, `simulation` and fields of the instrument by name."""
     tables = {name: named.pop(name) for name in ("risk", "simulation") if name in named}
+    named_account = named.pop("account", {})
     instrument = {"id": "X:X", "asset_class": "future", "tick_size": 0.01, "lot_size": 1.0, "currency": "USD"} | named
-    account = {"currency": "USD", "balance": balance, "unit": unit}
+    account = {"currency": "USD", "balance": balance, "unit": unit} | named_account
     return settings_of(
         {"kind": "sma_cross", "instrument": instrument, "account": account, "allocation": allocation} | tables
     )
@@ -821,3 +907,62 @@ def test_rooms_that_end_anywhere_make_no_difference() -> None:
         world = World(desk(balance="1000000000"), bars, signals_of(said))
         compared(world)
         assert len(trade(world.settings, bars, world.signals).fills) > ROOM
+
+
+# holding
+
+
+def test_a_short_position_pays_borrow_at_each_midnight_and_keeps_its_size() -> None:
+    """100 sold at 100: 10,000 at 36.5 % a year are 10 a day, and 11 at a mark of 110."""
+    backtest = desk(financing={"borrow_rate": 0.365})
+    found = traded(backtest, [FLAT, (100, 110, 100, 110), (105, 105, 105, 105)], say(0, -1))
+    assert found.postings.tolist() == [(2, k.BORROW, -11_00)]
+    assert found.equity.tolist() == [10_000, 9_000, 9_500 - 11]
+    (trip,) = found.trips
+    assert trip["realized"] == trip["fees"] == 0
+
+
+def test_three_days_over_a_weekend_are_three_midnights() -> None:
+    backtest = desk(financing={"borrow_rate": 0.365})
+    bars = bars_of([FLAT] * 3, opened_ns=[0, DAY_NS, 4 * DAY_NS])
+    found = trade(backtest, bars, signals_of([say(0, -1)]))
+    assert found.postings.tolist() == [(2, k.BORROW, -30_00)]
+
+
+def test_funding_within_a_bar_is_at_its_open_and_seen_by_margin() -> None:
+    """8:00 and 16:00 at the open of 101, midnight at the close of 100."""
+    backtest = desk(financing={"funding_rate": 0.001})
+    found = traded(backtest, [FLAT, (101, 101, 90, 100), FLAT], say(0, 0.5))
+    assert found.postings.tolist() == [(1, k.FUNDING, -2 * 5_05), (2, k.FUNDING, -5_00 - 2 * 5_00)]
+    margin = {"initial_rate": 0.5, "maintenance_rate": 0.25}
+    tight = desk(financing={"funding_rate": 0.17}, margin=margin, risk={"risk_per_trade": 1.0, "max_leverage": 20.0})
+    ended = traded(tight, [FLAT, FLAT], say(0, 1, 50.0))
+    assert briefly(ended)[1:] == [(1, -200, 100.0, k.INTRABAR, k.LIQUIDATION)]
+
+
+@pytest.mark.parametrize(("asset_class", "paid"), [("equity", 0), ("future", 1_00)])
+def test_cash_is_what_is_left_of_the_balance_where_positions_are_paid(asset_class: str, paid: int) -> None:
+    account = {"interest_rate": 0.0365}
+    backtest = desk(asset_class=asset_class, account=account)
+    found = traded(backtest, [FLAT] * 3, say(0, 1))
+    assert found.postings.tolist() == [(1, k.INTEREST, 1_00)] + [(2, k.INTEREST, paid)] * (paid > 0)
+
+
+def test_recorded_rates_are_charged_when_they_were() -> None:
+    funding = Funding(np.array([DAY_NS, DAY_NS + HOUR_NS, 2 * DAY_NS, 3 * DAY_NS]), np.array([0.1, 0.01, -0.02, 0.1]))
+    found = trade(desk(), bars_of([FLAT] * 3), signals_of([say(0, 1)]), funding)
+    assert found.postings.tolist() == [(1, k.FUNDING, -100_00), (2, k.FUNDING, 200_00)]
+
+
+def test_what_expires_is_settled_at_the_close_before_without_costs() -> None:
+    backtest = desk(fees={"taker_rate": 0.01}, simulation={"slippage_ticks": 5}, expires="1970-01-04")
+    rows = [FLAT, FLAT, (100, 110, 100, 107.5), (50, 50, 50, 50), (50, 50, 50, 50)]
+    found = traded(backtest, rows, say(0, 0.5, 90.0), say(2, 1), say(3, -1))
+    assert briefly(found)[1:] == [(3, -49 - 1, 107.5, k.OPEN, k.EXPIRY)]
+    assert found.fills["fee"].tolist() == [50_02 + 0, 0]
+    assert found.equity[-1] == found.equity[-2]
+    assert found.trips["reason"].tolist() == [k.EXPIRY]
+
+
+def test_what_has_expired_before_the_first_bar_never_trades() -> None:
+    assert len(traded(desk(expires="1970-01-01"), [FLAT] * 3, say(0, 1)).fills) == 0

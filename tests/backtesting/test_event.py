@@ -55,7 +55,7 @@ def lawful(world: World) -> World:
         assume(world.bars.low.min() >= instrument.tick_size / 2)
         for name in ("stop", "take_profit"):
             signals[name][~(signals[name] >= instrument.tick_size)] = np.nan
-    return World(world.settings, world.bars, signals)
+    return World(world.settings, world.bars, signals, world.funding)
 
 
 def facts(executed: Executed) -> list[tuple[Any, ...]]:
@@ -67,11 +67,12 @@ def facts(executed: Executed) -> list[tuple[Any, ...]]:
 def test_the_core_makes_the_trades_of_the_kernel_on_random_bars(seed: int) -> None:
     world = lawful(world_of(seed))
     try:
-        by_core = execute_by_core(world.settings, world.bars, plan(world.signals))
+        by_core = execute_by_core(world.settings, world.bars, plan(world.signals), funding=world.funding)
     except OverflowError:
         assume(False)
-    by_kernel = trade(world.settings, world.bars, by_core.signals)
+    by_kernel = trade(world.settings, world.bars, by_core.signals, world.funding)
     assert facts(by_core) == facts(by_kernel)
+    assert by_core.postings.tolist() == by_kernel.postings.tolist()
     assert np.array_equal(by_core.equity, by_kernel.equity)
 
 

@@ -196,7 +196,7 @@ def test_no_bars_and_no_trades():
     metrics = measured([])
     zeros = {name for name, value in msgspec.structs.asdict(metrics).items() if value == 0}
     counts = {"bars", "days", "closed_trades", "open_trades", "longest_winning_streak", "longest_losing_streak"}
-    assert zeros == counts | {"turnover", "fees"}
+    assert zeros == counts | {"turnover", "fees", "financing", "borrow", "funding", "interest"}
     known = {name for name, value in msgspec.structs.asdict(metrics).items() if value is not None}
     assert known == zeros | {"initial_equity", "periods_per_year"}
 

@@ -12,7 +12,7 @@ from tradingd.audit.replay import replay
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.portfolio import Portfolio, backtest_config, run_config
 from tradingd.config.load import resolve
-from tradingd.events import Event, OrderFilled
+from tradingd.events import AccountChanged, Event, OrderFilled
 from tradingd.journal.reader import JournalReader
 from tradingd.journal.verify import verify
 
@@ -48,6 +48,26 @@ def test_it_makes_the_fills_of_the_daemon(played: tuple[Path, Portfolio]) -> Non
     by_daemon = fills_of(journal_of(path))
     assert len(by_daemon) == sum(len(asset.executed.fills) for asset in portfolio.assets) > 20
     assert fills_of(path.parent / "backtest") == by_daemon
+
+
+def test_what_holding_costs_is_in_equity_and_in_no_trade(tmp_path: Path) -> None:
+    """Funding each hour and interest at midnight: of the instruments, and of the account that they share."""
+    path = write_config(tmp_path)
+    sets = ["instruments.0.financing={borrow_rate=0.5, funding_rate=0.001, funding_interval_h=1}"]
+    sets += ["accounts.USD.interest_rate=0.05", 'feeds.0.start="2025-03-03T23:57:00Z"']
+    portfolio = backtest_config(path, sets, tmp_path / "journal")
+    with JournalReader.open(tmp_path / "journal") as reader:
+        proof = replay(reader, verify=True)
+        posted = [e.body for e in reader.events(AccountChanged) if isinstance(e.body, AccountChanged)]
+    assert proof.identical
+    charged = [body for body in posted if body.reason not in ("realized", "fee")]
+    assert charged
+    assert portfolio.metrics.financing == pytest.approx(-sum(body.change for body in charged) / 1e6)
+    fills = np.concatenate([asset.executed.fills for asset in portfolio.assets])
+    earned = (fills["realized"].sum() - fills["fee"].sum()) / 1e6
+    balance = float(proof.summary.accounts["USD"].balance)
+    assert balance == pytest.approx(portfolio.initial + earned - portfolio.metrics.financing)
+    assert portfolio.metrics.final_equity == pytest.approx(float(proof.summary.accounts["USD"].equity), rel=1e-4)
 
 
 def test_its_equity_is_that_of_the_ledger(played: tuple[Path, Portfolio]) -> None:

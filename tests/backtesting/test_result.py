@@ -37,6 +37,17 @@ def test_a_trade_that_is_open_has_no_end_and_the_profit_of_the_last_mark(crossed
     assert last["profit"] == pytest.approx(moved - last["fees"], abs=1e-5)
 
 
+def test_what_holding_costs_is_in_equity_and_in_no_trade(crossed: Result) -> None:
+    instrument = {"lot_size": 0.01, "fees": {"taker_rate": 0.0002}, "asset_class": "perpetual"}
+    funded = instrument | {"financing": {"borrow_rate": 0.01, "funding_rate": 0.0001, "funding_interval_h": 24}}
+    held = backtest("sma_cross", waves(), {"fast": 5, "slow": 30}, instrument=funded)
+    m = held.metrics
+    assert m.financing == pytest.approx(m.borrow + m.funding + m.interest) != 0
+    earned = held.trades["profit"].sum()
+    assert held.equity["equity"][-1] - 100_000 == pytest.approx(earned - m.financing, abs=1e-4)
+    assert crossed.metrics.financing == 0.0
+
+
 def test_one_trade_ends_before_the_next_begins(crossed: Result) -> None:
     trades = crossed.trades
     assert (trades["entry_ts_ns"][1:] >= trades["exit_ts_ns"][:-1]).all()

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from tradingd.columns import BAR, FRAME, QUOTE, TRADE, TickBatch, tick_batch
 from tradingd.commit import BarRows, Commit
-from tradingd.events import Anomaly, AnyBody, ClockAdvanced, Event, Gap, InputRejected, OrderAccepted, Signal
+from tradingd.events import (
+    Anomaly,
+    AnyBody,
+    ClockAdvanced,
+    Event,
+    FundingRate,
+    Gap,
+    InputRejected,
+    OrderAccepted,
+    Signal,
+)
 from tradingd.journal import segments
 from tradingd.journal.chain import ChainPoint
 from tradingd.journal.database import insert, open_writable, read_tables
@@ -62,6 +72,7 @@ inputs: st.SearchStrategy[AnyBody] = st.one_of(
     st.just(ClockAdvanced()),
     st.builds(Gap, texts, st.one_of(st.none(), st.integers(0, 65535)), int64s, texts),
     st.builds(InputRejected, texts, texts, texts, texts),
+    st.builds(FundingRate, texts, st.integers(0, 65535), st.floats(-1, 1)),
 )
 facts: st.SearchStrategy[AnyBody] = st.one_of(
     st.builds(Anomaly, texts, texts),

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tradingd.commands import Approved
 from tradingd.events import Halted, OrderRefused, OrderRequested, OrdStatus, OrdType, Side, decode_body, encode_body
@@ -84,6 +85,15 @@ def test_halted(context: World, order: Make) -> None:
     assert refusal is not None and (refusal.rule, refusal.text) == ("halted", "halted by operator: lunch")
     assert rule_of(order(Side.SELL, 5.0), world) is None
     assert rule_of(order(Side.SELL, 5.01), world) == "halted"
+
+
+def test_expired(context: World, order: Make) -> None:
+    """Whatever it is for: there is nobody to trade with."""
+    world = context(position={0: 500})
+    ended = replace(world.instruments[0], expires="2000-01-01")
+    world = replace(world, instruments=(ended, *world.instruments[1:]))
+    for reduce_only in (False, True):
+        assert rule_of(order(side=Side.SELL, reduce_only=reduce_only), world) == "expired"
 
 
 def test_restricted(context: World, order: Make) -> None:

@@ -17,6 +17,7 @@ from tradingd.audit.words import Row, in_words, number
 from tradingd.columns import TIMEFRAMES
 from tradingd.events import Event
 from tradingd.journal.reader import JournalReader
+from tradingd.reducers.post import FINANCING
 
 OF_VENUE = ("OrderAccepted", "OrderRejected", "OrderCanceled", "OrderExpired", "CancelRequested", "OrderFilled")
 OF_DECISION = (e.OrderRequested, e.OrderRefused, e.CancelRequested)
@@ -129,7 +130,9 @@ def _postings(case: Case, fill: Event) -> Iterator[Step]:
 
 
 def _posting(case: Case, event: Event) -> Answered:
-    """A posting belongs to the newest fill before it at the same input."""
+    """A posting belongs to the newest fill before it at the same input, unless time has brought it about."""
+    if isinstance(event.body, e.AccountChanged) and event.body.reason.partition(" ")[0] in FINANCING:
+        return f"it fell due by core time: {event.body.reason}", list(case.input("at input", event.seq))
     fill = case.before(event, e.OrderFilled)
     if fill is None:
         return _at_input(case, event)

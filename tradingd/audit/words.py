@@ -61,6 +61,10 @@ def _input_rejected(body: e.InputRejected, _: Names) -> str:
     return f"feed {body.feed}, {body.where}: {body.reason}: {body.text!r}"
 
 
+def _funding_rate(body: e.FundingRate, names: Names) -> str:
+    return f"feed {body.feed}: funding of {names.instrument(body.instrument)} at {body.rate:.6%}"
+
+
 def _clock_advanced(_body: e.ClockAdvanced, _: Names) -> str:
     return "nothing arrived, time went on"
 
@@ -191,6 +195,7 @@ _WORDS: dict[type[e.Body], Callable[[Any, Names], str]] = {
     e.FeedStatus: _feed_status,
     e.Gap: _gap,
     e.InputRejected: _input_rejected,
+    e.FundingRate: _funding_rate,
     e.ClockAdvanced: _clock_advanced,
     e.OperatorCommand: _operator_command,
     e.SnapshotTaken: _snapshot_taken,

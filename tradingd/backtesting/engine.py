@@ -1,17 +1,20 @@
 """The kernel engine from Python: settings and bars in, fills, marks and round trips out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from tradingd.backtesting.errors import BacktestError
+from tradingd.backtesting.financing import instants_of, summed
 from tradingd.backtesting.hearing import ROOM, Records, doubled, instrument_of, signals_of
 from tradingd.backtesting.settings import BacktestSettings
 from tradingd.columns import F64, I64
+from tradingd.feeds.bars.funding import Funding
 from tradingd.feeds.bars.table import Bars
 from tradingd.grid import grid_of
 from tradingd.kernels import backtest as k
+from tradingd.kernels.financing import POSTING
 from tradingd.kernels.signals import FULL
 from tradingd.kernels.trips import TRIP, round_trips
 
@@ -25,6 +28,13 @@ class Executed:
     trips: Records  # of kernels.trips.TRIP
     equity: F64
     balance_units: int
+    postings: Records = field(default_factory=lambda: np.zeros(0, POSTING))  # sums by bar and kind
+
+    @property
+    def last_balance_units(self) -> int:
+        """After all fills and postings."""
+        fills = self.fills
+        return self.balance_units + int(fills["realized"].sum() - fills["fee"].sum() + self.postings["change"].sum())
 
     @property
     def lots(self) -> I64:
@@ -34,33 +44,28 @@ class Executed:
         return np.repeat(np.append(0, fills["position"]), np.diff(ends, prepend=0))
 
 
-def execute(settings: BacktestSettings, bars: Bars, base: Path) -> Executed:
+def execute(settings: BacktestSettings, bars: Bars, base: Path, funding: Funding | None = None) -> Executed:
     """Paths of strategies are relative to `base`. Raises StrategyError, BacktestError."""
-    return trade(settings, bars, signals_of(settings, bars, base))
+    return trade(settings, bars, signals_of(settings, bars, base), funding)
 
 
-def trade(settings: BacktestSettings, bars: Bars, signals: Records) -> Executed:
+def trade(settings: BacktestSettings, bars: Bars, signals: Records, funding: Funding | None = None) -> Executed:
     """Raises BacktestError where an amount of money does not fit."""
     terms, book, equity = _terms(settings), _book(settings), np.empty(len(bars))
+    book["expired"] = settings.instrument.expires_ns <= bars.ts_open_ns[0]
     fills = np.zeros(ROOM + 2 * len(signals), k.FILL)
-    inputs = (
-        bars.open,
-        bars.high,
-        bars.low,
-        bars.close,
-        bars.volume,
-        signals,
-        instrument_of(settings),
-        terms,
-        book,
-        equity,
-    )
-    while (reason := k.trade_bars(*inputs, fills)) == FULL:
+    instants = instants_of(settings, bars, funding)
+    postings = np.zeros(k.POSTINGS_OF_AN_INSTANT * len(instants), POSTING)
+    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+    records = (signals, instrument_of(settings), terms, book)
+    while (reason := k.trade_bars(*columns, *records, equity, instants, postings, fills)) == FULL:
         fills = doubled(fills)
     if reason == k.OVERFLOW:
         raise BacktestError(f"bar {book['bar'][0]}: an amount does not fit; give the account a coarser unit")
     made = fills[: book["fills"][0]]
-    return Executed(signals, made, trips_of(made, bars), equity, settings.account.balance_units)
+    posted = postings[: book["postings"][0]]
+    charged = summed(*(posted[name].astype(np.int64) for name in ("bar", "kind", "change")))
+    return Executed(signals, made, trips_of(made, bars), equity, settings.account.balance_units, charged)
 
 
 def trips_of(fills: Records, bars: Bars) -> Records:
@@ -69,15 +74,16 @@ def trips_of(fills: Records, bars: Bars) -> Records:
 
 
 def _terms(settings: BacktestSettings) -> Records:
-    instrument, terms = settings.instrument, np.zeros(1, k.TERMS)
+    instrument, account, terms = settings.instrument, settings.account, np.zeros(1, k.TERMS)
     lots, fees, margin = grid_of(instrument.lot_size), instrument.fees, instrument.margin
     terms[0] = (
-        lots.numerator, lots.denominator, instrument.multiplier, settings.account.units_per_one,
+        lots.numerator, lots.denominator, instrument.multiplier, account.units_per_one,
         fees.maker_rate, fees.taker_rate, fees.per_unit, fees.minimum,
         settings.simulation.slippage_rate, settings.simulation.slippage_ticks, instrument.negative_prices,
         margin.initial_rate, margin.maintenance_rate,
         settings.risk.max_leverage, settings.risk.risk_per_trade or 0.0, settings.allocation,
-        settings.simulation.volume_share or 0.0,
+        settings.simulation.volume_share or 0.0, instrument.financing.borrow_rate,
+        account.interest_rate, account.debit_rate, instrument.is_paid,
     )  # fmt: skip
     return terms
 

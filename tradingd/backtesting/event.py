@@ -8,15 +8,19 @@ import msgspec
 
 from tradingd.backtesting.engine import Executed
 from tradingd.backtesting.errors import BacktestError
+from tradingd.backtesting.financing import reached
 from tradingd.backtesting.playing import play
 from tradingd.backtesting.record import Record
 from tradingd.backtesting.settings import BacktestSettings
-from tradingd.columns import TICK_COLUMNS, TIMEFRAMES, TickBatch
+from tradingd.columns import TIMEFRAMES
 from tradingd.core.advance import Item
 from tradingd.core.memory import Library
 from tradingd.core.settings import BarSettings, CoreSettings
-from tradingd.feeds.bars.rows import rows_of
+from tradingd.feeds.bars.feed import bar_rows
+from tradingd.feeds.bars.funding import Funding
 from tradingd.feeds.bars.table import Bars
+from tradingd.feeds.merge import merge
+from tradingd.feeds.rows import items_of
 from tradingd.instruments import Session
 from tradingd.risk.settings import RiskSettings
 from tradingd.simulation.settings import SimulationSettings
@@ -55,8 +59,14 @@ def as_core_settings(settings: BacktestSettings, bars: Bars) -> CoreSettings:
     )
 
 
-def daemon_config(settings: BacktestSettings, bars: Bars, file: Path, base: Path) -> dict[str, Any]:
-    """The same backtest for `tradingd start`: `file` holds the bars, `base` is what paths of strategies start from."""
+def daemon_config(
+    settings: BacktestSettings, bars: Bars, funding: Funding | None, folder: Path, base: Path
+) -> dict[str, Any]:
+    """The same backtest for `tradingd start`: `folder` is to hold the data, `base` is what paths of strategies start
+    from."""
+    file, rates = folder / "bars.parquet", folder / "funding.parquet"
+    bars.frame().write_parquet(file)
+    reached(funding, bars).frame().write_parquet(rates)
     core: dict[str, Any] = msgspec.to_builtins(as_core_settings(settings, bars))
     for kinds in (core["strategies"], core["strategies"][0]["exits"]):
         for each in kinds:
@@ -65,7 +75,8 @@ def daemon_config(settings: BacktestSettings, bars: Bars, file: Path, base: Path
     for instrument in core["instruments"]:
         del instrument["session"]
     feed = {"path": str(file), "instrument": settings.instrument.id, "timeframe": TIMEFRAMES[bars.timeframe]}
-    feeds = [{"kind": "bars", "name": SOURCE, "files": [feed]}]
+    told = [{"path": str(rates), "instrument": settings.instrument.id}] if funding else []
+    feeds = [{"kind": "bars", "name": SOURCE, "files": [feed], "funding": told}]
     return core | {"name": NAME, "feeds": feeds, "daemon": {"free_space_min_mb": 0, "log_level": "warning"}}
 
 
@@ -86,7 +97,13 @@ def _without_limits(settings: BacktestSettings) -> RiskSettings:
     )
 
 
-def execute_by_core(settings: BacktestSettings, bars: Bars, library: Library, journal: Path | None = None) -> Executed:
+def execute_by_core(
+    settings: BacktestSettings,
+    bars: Bars,
+    library: Library,
+    journal: Path | None = None,
+    funding: Funding | None = None,
+) -> Executed:
     """Fills, marks and round trips of the same bars; with `journal` all events are kept in that new folder.
 
     Raises StrategyError, BacktestError, JournalError.
@@ -95,12 +112,12 @@ def execute_by_core(settings: BacktestSettings, bars: Bars, library: Library, jo
         raise BacktestError("the event engine has no time before 1970; the kernel engine takes these bars")
     core = as_core_settings(settings, bars)
     record = Record(core.instruments)
-    for commit in play(core, library, (SOURCE,), _batches(bars), journal):
+    for commit in play(core, library, (SOURCE,), _batches(bars, reached(funding, bars)), journal):
         record.take(commit.events)
     return record.executed(0, bars, settings.account)
 
 
-def _batches(bars: Bars) -> Iterator[Sequence[Item]]:
-    for start in range(0, len(bars), BARS_AT_ONCE):
-        columns = rows_of(bars, start, start + BARS_AT_ONCE, instrument=0)
-        yield [TickBatch(source=0, frames=(), **{name: columns[name] for name in TICK_COLUMNS})]
+def _batches(bars: Bars, funding: Funding) -> Iterator[Sequence[Item]]:
+    streams = [bar_rows(bars, 0, 0, BARS_AT_ONCE), iter([funding.rows(SOURCE, instrument=0)])]
+    for rows in merge(streams, rows_ahead=BARS_AT_ONCE):
+        yield items_of(rows, SOURCE, source=0, files=())

@@ -7,6 +7,7 @@ day, a ratio to no losses or to no volatility, whatever is made of returns once 
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from tradingd.backtesting.drawdowns import DAY_NS, Floats, Ints, drawdown_figures, drawdown_series, runs
+from tradingd.reducers.post import FINANCING
 
 DAYS_PER_YEAR = 365.25
 YEARS_MIN = (
@@ -26,6 +28,7 @@ SATURDAY, SUNDAY = 5, 6
 NOISE = 1e-13
 
 Figures = dict[str, float]
+NO_FINANCING: Mapping[str, float] = dict.fromkeys(FINANCING, 0.0)
 
 
 class Metrics(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,6 +73,10 @@ class Metrics(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     turnover: float  # notional traded, money
     turnover_per_year: float | None  # in average equities
     fees: float  # money
+    financing: float  # money that holding has cost, below 0 where it has earned: the sum of the next three
+    borrow: float
+    funding: float
+    interest: float
 
     closed_trades: int  # what follows is of these, in money where it does not say return
     open_trades: int
@@ -111,12 +118,14 @@ def metrics_of(
     turnover: float,
     fees: float,
     initial: float,
+    financing: Mapping[str, float] = NO_FINANCING,
     risk_free: float = 0.0,
 ) -> Metrics:
     """Of one run.
 
     `ts_ns`: (n,) closes of the bars in UTC, rising. `equity`: (n,) money at each close. `exposure`: (n,) signed
-    notional / equity after each bar. `turnover`, `fees`, `initial`: money. `risk_free`: return per year.
+    notional / equity after each bar. `turnover`, `fees`, `initial`: money, as are `financing`, by its kinds.
+    `risk_free`: return per year.
     `trades`: a row per round trip with entry_ts_ns, exit_ts_ns (null: open), profit (money, after fees), return
     (profit / entry notional), bars (held), mae and mfe (fractions of the entry price); no other column is read.
 
@@ -133,6 +142,8 @@ def metrics_of(
             "initial_equity": initial,
             "turnover": turnover,
             "fees": fees,
+            "financing": sum(financing.values()),
+            **financing,
             **_growth(equity, initial, years),
             **_return_figures(_returns(daily, equity), periods, risk_free),
             **_month_figures(_returns(monthly_returns(daily, initial), equity)),

@@ -6,6 +6,7 @@ import numpy as np
 
 from tradingd.backtesting.engine import Executed
 from tradingd.backtesting.result import PHASES, REASONS
+from tradingd.reducers.post import FINANCING
 
 
 def difference(one: Executed, other: Executed) -> str | None:
@@ -17,10 +18,25 @@ def difference(one: Executed, other: Executed) -> str | None:
         longer = max(one.fills, other.fills, key=len)
         first = _in_words(longer[min(len(one.fills), len(other.fills))])
         return f"{len(one.fills):,} fills; {len(other.fills):,} fills; the first that only one has: {first}"
+    if (found := _posted_otherwise(one, other)) is not None:
+        return found
     if not np.array_equal(one.equity, other.equity):
         bar = int(np.argmax(one.equity != other.equity))
         return f"equity after bar {bar}: {one.equity[bar]}; {other.equity[bar]}"
     return None
+
+
+def _posted_otherwise(one: Executed, other: Executed) -> str | None:
+    for number, (a, b) in enumerate(zip(one.postings, other.postings, strict=False), 1):
+        if a != b:
+            return f"posting {number}: {_posted(a)}; {_posted(b)}"
+    if len(one.postings) != len(other.postings):
+        return f"{len(one.postings):,} postings; {len(other.postings):,} postings"
+    return None
+
+
+def _posted(posting: Any) -> str:
+    return f"bar {posting['bar']}, {FINANCING[posting['kind']]} {posting['change']}"
 
 
 def _in_words(fill: Any) -> str:

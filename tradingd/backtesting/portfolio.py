@@ -1,6 +1,6 @@
 """A whole config over its recorded data: several instruments and strategies, one account, the limits of the gate."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.metrics import Metrics, metrics_of
 from tradingd.backtesting.picture import Picture, figures_table, picture
 from tradingd.backtesting.playing import play
-from tradingd.backtesting.record import Record
+from tradingd.backtesting.record import Posted, Record
 from tradingd.backtesting.result import Traded
 from tradingd.columns import F64, I64, BarArray
 from tradingd.config.load import core_settings, load
@@ -26,6 +26,8 @@ from tradingd.feeds.bars.table import Bars
 from tradingd.feeds.build import build_feed
 from tradingd.feeds.feed import RowFeed
 from tradingd.instruments import AccountSettings
+from tradingd.kernels.financing import INTEREST
+from tradingd.reducers.post import FINANCING
 from tradingd.rerun import code_digest, load_library
 
 FIGURES = ("open", "high", "low", "close", "volume")
@@ -39,6 +41,7 @@ class Portfolio:
     library: Library
     assets: tuple[Traded, ...]
     refused: tuple[OrderRefused, ...]
+    interest: Mapping[str, Sequence[Posted]]  # of accounts that hold several instruments, by currency
 
     @property
     def account(self) -> AccountSettings:
@@ -81,8 +84,16 @@ class Portfolio:
             self.trades,
             turnover=sum(self._turnover(asset) for asset in self.assets),
             fees=sum(float((asset.fills["fee"] * self._rates_of_fills(asset)).sum()) for asset in self.assets),
+            financing=self.financing,
             initial=self.initial,
         )
+
+    @cached_property
+    def financing(self) -> dict[str, float]:
+        """Money that holding has cost, by kind; below 0 where it has earned. Interest is the accounts'."""
+        costs = {name: sum(self._charged(asset, kind) for asset in self.assets) for kind, name in enumerate(FINANCING)}
+        costs[FINANCING[INTEREST]] += sum(self._interest_of(account) for account in self.core.accounts)
+        return costs
 
     def why_no_trades(self) -> str:
         """In words, where there are none."""
@@ -117,7 +128,7 @@ class Portfolio:
             self._at_closes(asset, asset.executed.equity - asset.initial) * self._rates(asset.account, self.ts_ns)
             for asset in self.assets
         )
-        return sum(gains, self._opening)
+        return sum(gains, self._opening + self._interest)
 
     @cached_property
     def _opening(self) -> F64:
@@ -145,6 +156,31 @@ class Portfolio:
         newest = np.searchsorted(priced.bars.ts_close_ns, ts_ns, side="right") - 1
         prices: F64 = priced.bars.close[np.maximum(newest, 0)]
         return 1.0 / prices if account.conversion.inverse else prices
+
+    @cached_property
+    def _interest(self) -> F64:
+        """Earned so far at each of `ts_ns`, at the rates of each time; what falls due at a close is posted after it."""
+        earned = (self._earned(account) * self._rates(account, self.ts_ns) for account in self.core.accounts)
+        return sum(earned, np.zeros(len(self.ts_ns)))
+
+    def _earned(self, account: AccountSettings) -> F64:
+        posted = self.interest.get(account.currency, ())
+        ts_ns, sums = [p.ts_ns for p in posted], np.cumsum([0, *(p.change for p in posted)])
+        earned: F64 = sums[np.searchsorted(ts_ns, self.ts_ns)] / account.units_per_one
+        return earned
+
+    def _charged(self, asset: Traded, kind: int) -> float:
+        posted = asset.executed.postings[asset.executed.postings["kind"] == kind]
+        return self._cost(asset.account, asset.bars.ts_close_ns[posted["bar"]], posted["change"])
+
+    def _interest_of(self, account: AccountSettings) -> float:
+        posted = self.interest.get(account.currency, ())
+        ts_ns, changes = np.array([(p.ts_ns, p.change) for p in posted], np.int64).reshape(-1, 2).T
+        return self._cost(account, ts_ns, changes)
+
+    def _cost(self, account: AccountSettings, ts_ns: I64, changes: I64) -> float:
+        """At the rates of its times."""
+        return 0.0 - float((changes * self._rates(account, ts_ns)).sum()) / account.units_per_one
 
     @cached_property
     def _exposure(self) -> F64:
@@ -189,7 +225,7 @@ def run_config(config: Config, base: Path, journal: Path | None = None) -> Portf
     for told in (account.conversion for account in core.accounts if account.conversion):
         if told.instrument not in [asset.instrument.id for asset in assets]:
             raise BacktestError(f"{told.instrument} converts into {told.into}, and has no bars")
-    return Portfolio(core, library, assets, tuple(record.refused))
+    return Portfolio(core, library, assets, tuple(record.refused), record.interest)
 
 
 def _feed(config: Config, base: Path) -> RowFeed:

@@ -1,17 +1,20 @@
 """From the events of a run, live, simulated or read from a journal, to what a backtest is told by."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tradingd.backtesting.engine import Executed, trips_of
+from tradingd.backtesting.financing import placed, summed
 from tradingd.backtesting.hearing import Records
 from tradingd.columns import F64, I64
+from tradingd.core.expiry import EXPIRY
 from tradingd.events import (
     LIQUIDATION,
+    AccountChanged,
     AnyBody,
     Event,
     OrderFilled,
@@ -26,9 +29,11 @@ from tradingd.grid import Grid, grid_of
 from tradingd.instruments import AccountSettings, Instrument
 from tradingd.kernels import backtest as k
 from tradingd.kernels.signals import SIGNAL
+from tradingd.reducers.post import FINANCING
 from tradingd.risk.bracket import STOP_LOSS, TAKE_PROFIT
 
-REASONS = {STOP_LOSS: k.STOP_LOSS, TAKE_PROFIT: k.TAKE_PROFIT, LIQUIDATION: k.LIQUIDATION}
+REASONS = {STOP_LOSS: k.STOP_LOSS, TAKE_PROFIT: k.TAKE_PROFIT, LIQUIDATION: k.LIQUIDATION, EXPIRY: k.EXPIRY}
+OF_ACCOUNT = -1  # what is no instrument's
 
 
 @dataclass(slots=True)
@@ -43,6 +48,15 @@ class Filled:
     position: int = 0
     cost: int = 0
     realized: int = 0
+    earned: int = 0  # by all fills and postings so far
+
+
+class Posted(NamedTuple):
+    """What holding has cost; money in units."""
+
+    ts_ns: int
+    kind: int
+    change: int
 
 
 @dataclass(slots=True)
@@ -52,8 +66,11 @@ class Record:
     instruments: Sequence[Instrument]
     fills: dict[int, list[Filled]] = field(default_factory=lambda: defaultdict(list))
     signals: dict[int, list[Signal]] = field(default_factory=lambda: defaultdict(list))
+    postings: dict[int, list[Posted]] = field(default_factory=lambda: defaultdict(list))
+    interest: dict[str, list[Posted]] = field(default_factory=lambda: defaultdict(list))
     refused: list[OrderRefused] = field(default_factory=list)
     _reasons: dict[str, int] = field(default_factory=dict)
+    _earned: Counter[int] = field(default_factory=Counter)
 
     def take(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -63,9 +80,10 @@ class Record:
     def executed(self, index: int, bars: Bars, account: AccountSettings) -> Executed:
         """Of one instrument, as if the account held nothing else, marked at the close of every bar."""
         fills = _fills(self.fills[index], bars, account.balance_units)
-        equity = self._equity(index, bars, fills, account)
+        postings = _postings(self.postings[index], bars)
+        equity = self._equity(index, bars, fills, postings, account)
         signals = _signals(self.signals[index], bars)
-        return Executed(signals, fills, trips_of(fills, bars), equity, account.balance_units)
+        return Executed(signals, fills, trips_of(fills, bars), equity, account.balance_units, postings)
 
     def _requested(self, _ts_ns: int, body: OrderRequested) -> None:
         self._reasons[body.cl_ord_id] = REASONS.get(body.reason, k.DECISION)
@@ -78,6 +96,23 @@ class Record:
     def _position(self, _ts_ns: int, body: PositionChanged) -> None:
         fill = self.fills[body.instrument][-1]
         fill.position, fill.cost, fill.realized = body.lots, body.cost, body.realized
+        self._earned[body.instrument] += fill.realized - fill.fee
+        fill.earned = self._earned[body.instrument]
+
+    def _account(self, ts_ns: int, body: AccountChanged) -> None:
+        """Interest is the account's, and so the instrument's where it holds one alone."""
+        kind, _, name = body.reason.partition(" ")
+        if kind in FINANCING:
+            index = self._index_of(name, body.currency)
+            self._earned[index] += body.change
+            postings = self.interest[body.currency] if index == OF_ACCOUNT else self.postings[index]
+            postings.append(Posted(ts_ns, FINANCING.index(kind), body.change))
+
+    def _index_of(self, name: str, currency: str) -> int:
+        if name:
+            return [instrument.id for instrument in self.instruments].index(name)
+        is_alone = len(self.instruments) == 1 and self.instruments[0].currency == currency
+        return 0 if is_alone else OF_ACCOUNT
 
     def _signal(self, _ts_ns: int, body: Signal) -> None:
         self.signals[body.instrument].append(body)
@@ -88,15 +123,17 @@ class Record:
     def _lots(self, index: int) -> Grid:
         return grid_of(self.instruments[index].lot_size)
 
-    def _equity(self, index: int, bars: Bars, fills: Records, account: AccountSettings) -> F64:
-        """(balance + value - cost) after the newest fill, as kernels.backtest has it."""
+    def _equity(self, index: int, bars: Bars, fills: Records, postings: Records, account: AccountSettings) -> F64:
+        """(balance + value - cost) after the newest fill and posting, as kernels.backtest has it."""
         newest = np.searchsorted(fills["bar"], np.arange(len(bars)), side="right")
         costs = np.array([0, *(fill.cost for fill in self.fills[index])], np.int64)
-        lots, balances = np.append(0, fills["position"]), np.append(account.balance_units, fills["balance"])
+        lots, changes = np.append(0, fills["position"]), np.zeros(len(bars), np.int64)
+        np.add.at(changes, fills["bar"], fills["realized"] - fills["fee"])
+        np.add.at(changes, postings["bar"], postings["change"])
         grid, units = self._lots(index), account.units_per_one
         quantity = lots[newest] * float(grid.numerator) / float(grid.denominator)
         value = np.rint(bars.close * quantity * self.instruments[index].multiplier * units).astype(np.int64)
-        equity: F64 = (balances[newest] + value - costs[newest]) / units
+        equity: F64 = (account.balance_units + np.cumsum(changes) + value - costs[newest]) / units
         return equity
 
 
@@ -104,15 +141,24 @@ def _fills(made: Sequence[Filled], bars: Bars, balance: int) -> Records:
     times = np.array([fill.ts_ns for fill in made], np.int64)
     at = np.maximum(np.searchsorted(bars.ts_open_ns, times, side="right") - 1, 0)
     within = times >= bars.ts_close_ns[at] - BEFORE_CLOSE_NS
+    settled = np.array([fill.reason == k.EXPIRY for fill in made], bool)
+    at, within = np.where(settled, np.minimum(placed(times, bars)[0], len(bars) - 1), at), within & ~settled
     fills = np.zeros(len(made), k.FILL)
     fills["bar"], fills["phase"] = at, np.where(within, k.INTRABAR, k.OPEN)
     for name in ("lots", "price", "fee", "realized", "position", "reason"):
         fills[name] = [getattr(fill, name) for fill in made]
-    fills["balance"] = balance + np.cumsum(fills["realized"] - fills["fee"])
+    fills["balance"] = [balance + fill.earned for fill in made]
     return fills
 
 
+def _postings(made: Sequence[Posted], bars: Bars) -> Records:
+    ts_ns, kind, change = np.array([(p.ts_ns, p.kind, p.change) for p in made], np.int64).reshape(-1, 3).T
+    at, _ = placed(ts_ns, bars)
+    return summed(np.minimum(at, len(bars) - 1), kind, change)  # other instruments may go on for longer
+
+
 _HEARD: dict[type[AnyBody], Any] = {
+    AccountChanged: Record._account,
     OrderRequested: Record._requested,
     OrderFilled: Record._filled,
     PositionChanged: Record._position,

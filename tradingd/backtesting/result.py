@@ -13,15 +13,17 @@ from tradingd.backtesting.metrics import Metrics, metrics_of
 from tradingd.backtesting.picture import Picture, figures_table, picture
 from tradingd.backtesting.settings import BacktestSettings
 from tradingd.core.memory import Library
+from tradingd.feeds.bars.funding import Funding
 from tradingd.feeds.bars.table import Bars
 from tradingd.grid import grid_of
 from tradingd.instruments import AccountSettings, Instrument
 from tradingd.kernels.backtest import OPEN
 from tradingd.kernels.trips import STILL_OPEN
+from tradingd.reducers.post import FINANCING
 from tradingd.rerun import code_digest
 
 PHASES = ("open", "intrabar")
-REASONS = ("decision", "stop_loss", "take_profit", "liquidation")
+REASONS = ("decision", "stop_loss", "take_profit", "liquidation", "expiry")
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,6 +103,13 @@ class Traded:
         return frame.with_columns(pl.when(pl.Series(~is_open)).then(pl.col(name)).alias(name) for name in ended)
 
     @cached_property
+    def financing(self) -> dict[str, float]:
+        """Money that holding has cost, by kind; below 0 where it has earned. It is in no trade's profit."""
+        posted, units = self.executed.postings, self.account.units_per_one
+        changes = (posted["change"][posted["kind"] == kind].sum() for kind in range(len(FINANCING)))
+        return {name: float(0 - change) / units for name, change in zip(FINANCING, changes, strict=True)}
+
+    @cached_property
     def metrics(self) -> Metrics:
         fills = self.fills
         notional = float((fills["quantity"] * fills["price"]).abs().sum()) * self.instrument.multiplier
@@ -111,6 +120,7 @@ class Traded:
             self.trades,
             turnover=notional,
             fees=float(fills["fee"].sum()),
+            financing=self.financing,
             initial=self.initial,
         )
 
@@ -132,8 +142,8 @@ class Traded:
 
     def _open_profit(self) -> float:
         """What the last mark adds to what was realized: equity less balance."""
-        fills, units = self.executed.fills, self.account.units_per_one
-        return float(self.executed.equity[-1] - fills["balance"][-1] / units) if len(fills) else 0.0
+        made, units = self.executed, self.account.units_per_one
+        return float(made.equity[-1] - made.last_balance_units / units) if len(made.fills) else 0.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -142,10 +152,18 @@ class Result(Traded):
 
     settings: BacktestSettings
     library: Library
+    funding: Funding | None = None
 
     @classmethod
-    def of(cls, settings: BacktestSettings, library: Library, bars: Bars, executed: Executed) -> Self:
-        return cls(settings.instrument, settings.account, bars, executed, settings, library)
+    def of(
+        cls,
+        settings: BacktestSettings,
+        library: Library,
+        bars: Bars,
+        executed: Executed,
+        funding: Funding | None = None,
+    ) -> Self:
+        return cls(settings.instrument, settings.account, bars, executed, settings, library, funding)
 
     @cached_property
     def code(self) -> str:
@@ -175,7 +193,8 @@ class Result(Traded):
 
     def to_dict(self) -> dict[str, Any]:
         """Stable keys: what `trade backtest --json` prints."""
-        return {
+        recorded = {"funding_digest": self.funding.digest()} if self.funding else {}
+        return recorded | {
             "strategy": self.settings.kind,
             "instrument": self.settings.instrument.id,
             "from_ns": int(self.bars.ts_open_ns[0]),

@@ -13,6 +13,7 @@ from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.result import Result
 from tradingd.backtesting.settings import BacktestSettings, currency_of, plain, settings_of
 from tradingd.config.overrides import apply_overrides
+from tradingd.feeds.bars.funding import Funding, read_funding
 from tradingd.feeds.bars.table import Bars, read_bars
 from tradingd.kernels import posting
 from tradingd.strategies.loader import load_single
@@ -30,6 +31,7 @@ def backtest(
     base: Path = Path(),
     engine: Engine = "kernel",
     journal: Path | None = None,
+    funding: pl.DataFrame | str | Path | None = None,
     **settings: Any,
 ) -> Result:
     """A strategy on the bars of one instrument; docs/backtesting.md has the rules.
@@ -40,6 +42,7 @@ def backtest(
     sets       "path=value", as --set takes them
     engine     "kernel", or "event": the core of the daemon, which makes the same trades more slowly
     journal    a new folder for all events, of the event engine
+    funding    recorded funding rates: a frame, or a CSV, Parquet or Feather file; `Funding.of` has the columns
 
     The instrument has the tick size of its prices, a lot of 1, no fees and the account's currency, USD, where nothing
     else is said. Raises ConfigError, StrategyError, BarsError, BacktestError, JournalError, OSError.
@@ -50,13 +53,20 @@ def backtest(
     name = "DATA:frame" if isinstance(data, pl.DataFrame) else _instrument_id(Path(data))
     raw = plain({"instrument": {}, "account": {}, **settings, "kind": strategy, "strategy": dict(params or {})})
     apply_overrides(raw, sets)  # before the defaults, some of which follow from what is given
-    return run(settings_of(_with_defaults(raw, bars, name, balance)), bars, base, engine, journal)
+    return run(settings_of(_with_defaults(raw, bars, name, balance)), bars, base, engine, journal, _rates(funding))
 
 
 def run(
-    settings: BacktestSettings, bars: Bars, base: Path, engine: Engine = "kernel", journal: Path | None = None
+    settings: BacktestSettings,
+    bars: Bars,
+    base: Path,
+    engine: Engine = "kernel",
+    journal: Path | None = None,
+    funding: Funding | None = None,
 ) -> Result:
     """Raises StrategyError, BarsError, BacktestError, JournalError."""
+    if funding is not None and settings.instrument.financing.funding_rate:
+        raise BacktestError("instrument.financing.funding_rate is set, and recorded rates are given; leave out one")
     if journal is not None and engine != "event":
         raise BacktestError("a journal is kept by the event engine alone; ask for that one too")
     bars.check_for(settings.instrument)
@@ -65,10 +75,16 @@ def run(
     kinds = (settings.kind, *(leave.kind for leave in settings.exits))
     library = {kind: load_single(kind, base) for kind in kinds}
     if engine == "kernel":
-        return Result.of(settings, library, bars, execute(settings, bars, base))
+        return Result.of(settings, library, bars, execute(settings, bars, base, funding), funding)
     from tradingd.backtesting.event import execute_by_core  # the database and all, which the kernel does without
 
-    return Result.of(settings, library, bars, execute_by_core(settings, bars, library, journal))
+    return Result.of(settings, library, bars, execute_by_core(settings, bars, library, journal, funding), funding)
+
+
+def _rates(given: pl.DataFrame | str | Path | None) -> Funding | None:
+    if given is None or isinstance(given, pl.DataFrame):
+        return None if given is None else Funding.of(given)
+    return read_funding(Path(given))
 
 
 def _read_beside(path: Path) -> Bars:

@@ -76,6 +76,8 @@ def _explained(message: str, value: object, kind: Any) -> str:
     """msgspec's words without its own path, with the value that was met and what could stand there."""
     if isinstance(value, str) and (choices := choices_of(_bare(kind))):
         return f'unknown value "{value}"{suggestion(value, choices)}'
+    if choices_of(_bare(kind)):
+        return f"unknown value {value!r}; it is {described(_bare(kind))}"
     text = re.sub(r" - at `.*`$", "", message)
     text = re.sub(r"`([^`]*)`", lambda match: in_words(match[1]), text)
     text = text.replace("string matching regex", "string of the form")

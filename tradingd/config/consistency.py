@@ -10,7 +10,7 @@ from tradingd.config.kinds import strategy_problems
 from tradingd.config.problems import Problem, suggestion
 from tradingd.config.settings import Config, JournalPlace
 from tradingd.config.zones import UnknownZoneError, bake
-from tradingd.feeds.settings import BarFile, FeedSettings, RecordedFile, SimulatedSettings, TickFile
+from tradingd.feeds.settings import BarFile, BarsSettings, FeedSettings, RecordedFile, SimulatedSettings, TickFile
 from tradingd.instruments import AccountSettings, Instrument
 from tradingd.journal.settings import FileAnchorSettings
 
@@ -94,6 +94,9 @@ def _feed(feed: FeedSettings, path: str, config: Config, base: Path) -> Iterator
             yield from _finest(file, f"{path}.files[{n}].timeframe", config)
         elif file.venue and file.venue not in (instrument.venue for instrument in config.instruments):
             yield Problem(f"{path}.files[{n}].venue", f'no instrument is of the venue "{file.venue}"')
+    for n, rates in enumerate(feed.funding if isinstance(feed, BarsSettings) else ()):
+        yield from _file(rates.path, f"{path}.funding[{n}].path", base)
+        yield from _known(rates.instrument, f"{path}.funding[{n}].instrument", ids)
 
 
 def _finest(file: BarFile, path: str, config: Config) -> Iterator[Problem]:

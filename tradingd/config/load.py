@@ -16,7 +16,7 @@ from tradingd.config.problems import ConfigError
 from tradingd.config.settings import Config, JournalPlace
 from tradingd.config.zones import bake
 from tradingd.core.settings import CoreSettings
-from tradingd.feeds.settings import FeedSettings, SimulatedSettings
+from tradingd.feeds.settings import BarsSettings, FeedSettings, SimulatedSettings
 from tradingd.journal.settings import AnchorSettings, FileAnchorSettings
 
 
@@ -86,4 +86,7 @@ def _placed(feed: FeedSettings, base: Path) -> FeedSettings:
     if isinstance(feed, SimulatedSettings):
         return feed
     files = tuple(replace(file, path=str(places.place(file.path, base))) for file in feed.files)
-    return replace(feed, files=files)
+    if not isinstance(feed, BarsSettings):
+        return replace(feed, files=files)
+    funding = tuple(replace(file, path=str(places.place(file.path, base))) for file in feed.funding)
+    return replace(feed, files=files, funding=funding)

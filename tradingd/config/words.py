@@ -26,7 +26,7 @@ def described(kind: Any) -> str:
     if origin in (list, tuple):
         return _list_of(arguments)
     if choices := choices_of(kind):
-        return _any_of([f'"{choice}"' for choice in choices])
+        return _any_of([choice if choice.isdigit() else f'"{choice}"' for choice in choices])
     return "table" if origin is dict or issubclass(kind, Struct) else WORDS[kind.__name__]
 
 

@@ -16,8 +16,8 @@ from tradingd.core import execution, signals
 from tradingd.core.state import State
 from tradingd.core.turn import Turn
 from tradingd.core.watch import watch
-from tradingd.events import AnyBody, Command, Input, OperatorCommand, Resumption, RunStarted
-from tradingd.kernels import posting, sizing, spread
+from tradingd.events import AnyBody, Command, FundingRate, Input, OperatorCommand, Resumption, RunStarted
+from tradingd.kernels import financing, posting, sizing, spread
 from tradingd.kernels import scan as k
 
 Item = TickBatch | Input
@@ -38,6 +38,7 @@ def load_kernels(state: State) -> None:
     """Compiles, or takes from the cache, what the first row and the first fill would else wait for: seconds."""
     nothing = tick_batch(0, kind=FRAME, instrument=0, ts_event_ns=np.empty(0))
     k.scan(*_arguments(Turn(state, first_seq=state.seq + 1), nothing))
+    financing.load()
     posting.load()
     sizing.load()
     spread.load()
@@ -53,7 +54,7 @@ def _advance_ticks(turn: Turn, batch: TickBatch) -> None:
 
 def _advance_input(turn: Turn, item: Input) -> None:
     turn.take_input(item)
-    _pass_time(turn, item.ts_received_ns)
+    _pass_time(turn, item.ts_received_ns, isinstance(item.body, FundingRate))
     turn.state.seq += 1
     first = turn.state.ledger.run is None
     turn.note(item.body)
@@ -64,19 +65,19 @@ def _advance_input(turn: Turn, item: Input) -> None:
     execution.heed_anomaly(turn)
 
 
-def _pass_time(turn: Turn, core_ns: int) -> None:
-    """What is due happens where time moves, and at rows. A bar may be overdue from its first tick on: what is stamped
-    with core time as it stands, as the start of a run is, must not be what closes it, or a restart would change what
-    is decided."""
-    if core_ns > turn.memory.core_ns:
-        _scan_all(turn, _moment(core_ns))
+def _pass_time(turn: Turn, core_ns: int, is_row: bool) -> None:
+    """What is due happens where time moves, and at rows, of which a feed tells some as inputs. A bar may be overdue
+    from its first tick on: what is stamped with core time as it stands, as the start of a run is, must not be what
+    closes it, or a restart would change what is decided."""
+    if core_ns > turn.memory.core_ns or is_row:
+        _scan_all(turn, _moment(core_ns, k.MOMENT if is_row else FRAME))
     else:
         turn.stand_at(turn.state.seq + 1)
 
 
-def _moment(core_ns: int) -> TickBatch:
+def _moment(core_ns: int, kind: int) -> TickBatch:
     """One row that does nothing but let time pass."""
-    return tick_batch(0, kind=FRAME, instrument=0, ts_event_ns=np.array([core_ns], np.int64))
+    return tick_batch(0, kind=kind, instrument=0, ts_event_ns=np.array([core_ns], np.int64))
 
 
 def _scan_all(turn: Turn, batch: TickBatch) -> None:
@@ -142,11 +143,20 @@ def _on_command(turn: Turn, body: AnyBody) -> None:
     watch(turn.state)
 
 
+def _on_funding(turn: Turn, body: AnyBody) -> None:
+    assert isinstance(body, FundingRate)
+    execution.fund(turn, body)
+
+
 def _nothing_more(_turn: Turn, _body: AnyBody) -> None:
     """The ledger has taken note; nothing follows."""
 
 
-_ON_INPUT: dict[type, Callable[[Turn, AnyBody], None]] = {RunStarted: _on_started, OperatorCommand: _on_command}
+_ON_INPUT: dict[type, Callable[[Turn, AnyBody], None]] = {
+    RunStarted: _on_started,
+    OperatorCommand: _on_command,
+    FundingRate: _on_funding,
+}
 _COMMANDS: dict[Command, Callable[[Turn, OperatorCommand], None]] = {
     Command.HALT: execution.halt,
     Command.RESUME: execution.resume,

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from tradingd.commit import Commit
 from tradingd.core.advance import advance
+from tradingd.core.financing import count_on
 from tradingd.core.record import cut, fold, has_failed, inputs_of, started
 from tradingd.core.settings import BarSettings, CoreSettings, decode_settings
 from tradingd.core.state import State, initial_state
@@ -116,4 +117,5 @@ def _carry(before: State, state: State) -> None:
         getattr(new.market, field.name)[: len(known)] = known
     note_peaks(before)
     new.risk, new.venue = old.risk, old.venue
+    count_on(state)
     watch(state)

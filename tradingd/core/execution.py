@@ -9,12 +9,15 @@ import msgspec
 import numpy as np
 
 from tradingd.columns import TickBatch
+from tradingd.core import expiry, financing
+from tradingd.core.state import State
 from tradingd.core.turn import Turn
 from tradingd.core.watch import is_rate, note_peaks, recount, watch, watch_noted, watch_orders, watch_venue
 from tradingd.events import (
     AnyBody,
     CancelRequested,
     Decision,
+    FundingRate,
     Halted,
     OperatorCommand,
     OrderFilled,
@@ -29,6 +32,7 @@ from tradingd.events import (
 )
 from tradingd.grid import grid_of
 from tradingd.kernels.closing import NEVER
+from tradingd.kernels.scan import BAR_CLOSED, BAR_OPENED
 from tradingd.reducers.ledger import Ledger, Order
 from tradingd.reducers.post import post
 from tradingd.risk import monitor
@@ -286,6 +290,7 @@ def heed_anomaly(turn: Turn) -> None:
 
 def open_books(turn: Turn) -> None:
     """The first start of a journal: losses count from the opening balances. Later starts change nothing."""
+    financing.count_on(turn.state)
     monitor.roll(turn.state.risk_context())
     watch(turn.state)
 
@@ -294,16 +299,58 @@ def open_books(turn: Turn) -> None:
 
 
 def on_time(turn: Turn) -> None:
-    """Orders and cancels arrive at the venue, orders expire, what was refused is asked for again, days begin."""
+    """Holding is paid for, orders and cancels arrive at the venue, orders expire, what was refused is asked for again,
+    days begin."""
     m = turn.memory
+    was_charged = _hold(turn)
     bodies = venue.on_time(m.venue, m.terms, m.market, turn.now_ns)
     _report(turn, bodies)
     was_refused = _retry(turn)  # maybe what liquidates, which is asked for again where losses are looked at
     has_filled = any(isinstance(body, OrderFilled) for body in bodies)
-    if was_refused or has_filled or monitor.next_roll_ns(m.risk, turn.now_ns) <= turn.now_ns:
-        _watch_losses(turn)
+    if was_charged or was_refused or has_filled or monitor.next_roll_ns(m.risk, turn.now_ns) <= turn.now_ns:
+        _watch_losses(turn, by_time=True)
     else:
         watch_venue(turn.state)
+
+
+def _hold(turn: Turn) -> bool:
+    """Charges what holding costs and settles what expires, in the order of time: what has reached the venue before is
+    there. False where nothing was due."""
+    m, first_ns = turn.memory, _held_until(turn.state)
+    while (due_ns := _held_until(turn.state)) <= turn.now_ns:
+        _report(turn, venue.on_time(m.venue, m.terms, m.market, due_ns - 1))
+        if financing.next_ns(turn.state) > due_ns:
+            _expire(turn, due_ns)
+        else:
+            nothing_comes = venue.due_ns(m.venue) > turn.now_ns
+            financing.charge(turn, min(turn.now_ns, expiry.next_ns(turn.state)) if nothing_comes else due_ns)
+    return first_ns <= turn.now_ns
+
+
+def _held_until(state: State) -> int:
+    return min(financing.next_ns(state), expiry.next_ns(state))
+
+
+def _expire(turn: Turn, due_ns: int) -> None:
+    m = turn.memory
+    for index in expiry.due(turn.state, due_ns):
+        m.instruments["waiting"][index], m.instruments["retry_ns"][index] = 0, NEVER
+        _report(turn, venue.expire(m.venue, turn.state.ledger.orders.values(), index))
+        for order in monitor.closing_orders(turn.state.risk_context(), index, expiry.EXPIRY):
+            _settle(turn, msgspec.structs.replace(order, cl_ord_id=turn.next_id()))
+
+
+def _settle(turn: Turn, order: OrderRequested) -> None:
+    """At the last mark, free of charge. It is the venue's own order: no gate has a say in it."""
+    turn.emit(order)
+    mark = float(turn.memory.market.last[order.instrument])
+    _fill(turn, venue.settle(turn.memory.venue, turn.memory.terms, order, mark))
+
+
+def fund(turn: Turn, body: FundingRate) -> None:
+    """A venue charges at the rate that it has told."""
+    financing.charge_funding(turn, body.instrument, body.rate)
+    _watch_losses(turn, by_time=True)
 
 
 def on_tick(turn: Turn, batch: TickBatch, row: int) -> None:
@@ -332,30 +379,33 @@ def on_breach(turn: Turn) -> None:
     _watch_losses(turn)
 
 
-def _watch_losses(turn: Turn) -> None:
-    """Halts and liquidates where that is due, and watches on. Nothing is posted meanwhile."""
+def _watch_losses(turn: Turn, *, by_time: bool = False) -> None:
+    """Halts and liquidates where that is due, and watches on. Nothing is posted meanwhile. `by_time`: no price
+    has moved."""
     context = turn.state.risk_context()
     note_peaks(turn.state)
     if turn.state.warming:
         monitor.roll(context)
     else:
-        _stop_losses(turn, context)
+        _stop_losses(turn, context, by_time)
     watch_noted(turn.state, context)
 
 
-def _stop_losses(turn: Turn, context: RiskContext) -> None:
+def _stop_losses(turn: Turn, context: RiskContext, by_time: bool) -> None:
     for halted in monitor.breaches(context):
         _halt(turn, halted)
     monitor.roll(context)
     orders = monitor.liquidation_orders(context)
-    _request_all(turn, [order for order in orders if not _awaits_range(turn, order.instrument)])
+    _request_all(turn, [order for order in orders if not _awaits_range(turn, order.instrument, by_time)])
 
 
-def _awaits_range(turn: Turn, instrument: int) -> bool:
+def _awaits_range(turn: Turn, instrument: int, by_time: bool) -> bool:
     """Margin of an account that holds something through a bar is looked at once, at the worst of its range, which comes
-    next."""
-    accounts = turn.memory.instruments["account"]
-    opened = np.flatnonzero(turn.memory.instruments["opened"] & (accounts == accounts[instrument])).tolist()
+    next; what was charged between two bars, when nobody trades, is looked at there too."""
+    phases, accounts = turn.memory.instruments["opened"], turn.memory.instruments["account"]
+    if by_time and phases[instrument] == BAR_CLOSED:
+        return True
+    opened = np.flatnonzero((phases == BAR_OPENED) & (accounts == accounts[instrument])).tolist()
     return any(turn.state.ledger.lots(index) for index in opened)
 
 

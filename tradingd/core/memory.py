@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tradingd.columns import BAR, F64, I64, TIMEFRAMES, BarArray, parent_level
+from tradingd.core.instants import intervals_of
 from tradingd.core.settings import CoreSettings
 from tradingd.instruments import AccountSettings, Instrument, PriceSource
 from tradingd.kernels import scan as k
@@ -95,6 +96,8 @@ class Memory:
     steps: I64
     zone_from_ns: I64
     zone_offset_s: I64
+    intervals_ns: tuple[int, ...]
+    expiries_ns: tuple[tuple[int, int], ...]  # of the instruments that expire, with their index
     table: list[Slot]
     exchange: Exchange
     scratch: Scratch
@@ -143,6 +146,8 @@ def build_memory(settings: CoreSettings, library: Library, venue: VenueState, ri
         steps=steps,
         zone_from_ns=zone_from,
         zone_offset_s=zone_offset,
+        intervals_ns=intervals_of(settings.instruments, settings.accounts),
+        expiries_ns=tuple((index, i.expires_ns) for index, i in enumerate(settings.instruments) if i.expires),
         table=table,
         exchange=exchange_of(settings.accounts, settings.instruments),
         scratch=scratch_for(len(instruments)),

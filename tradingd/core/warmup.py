@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from tradingd.core.advance import Item, advance
 from tradingd.core.books import Books
+from tradingd.core.financing import count_on
 from tradingd.core.memory import Library
 from tradingd.core.settings import CoreSettings
 from tradingd.core.state import State, initial_state
@@ -36,6 +37,7 @@ def warm_state(settings: CoreSettings, library: Library, books: Books, past: Ite
     # what was refused is not known any more, so every position is looked at once
     state.memory.instruments["retry_ns"] = state.memory.core_ns + settings.risk.retry_interval_ms * MS_NS
     forget_peaks(state)
+    count_on(state)
     monitor.roll(state.risk_context())
     watch(state)
     return state

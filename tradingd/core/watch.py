@@ -2,6 +2,7 @@
 
 import math
 
+from tradingd.core import expiry, instants
 from tradingd.core.state import State
 from tradingd.risk import monitor
 from tradingd.risk.context import RiskContext
@@ -53,7 +54,8 @@ def watch_time(state: State) -> None:
     """After something was sent to the venue, or is to be asked for again."""
     m = state.memory
     retry_ns = min(m.instruments["retry_ns"].tolist())
-    m.cursor["timer_ns"] = min(venue.due_ns(m.venue), retry_ns, monitor.next_roll_ns(m.risk, m.core_ns))
+    risk_ns = min(monitor.next_roll_ns(m.risk, m.core_ns), instants.next_ns(m.intervals_ns, m.risk.charged_ns))
+    m.cursor["timer_ns"] = min(venue.due_ns(m.venue), retry_ns, risk_ns, expiry.next_ns(state))
 
 
 def note_peaks(state: State) -> None:

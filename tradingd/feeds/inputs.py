@@ -63,6 +63,10 @@ class Inputs:
 def inputs_of(settings: FeedSettings, paths: Sequence[Path] = ()) -> Inputs:
     """A file is known by its name, wherever it stands."""
     counted = {key: value for key, value in msgspec.to_builtins(settings).items() if key not in NOT_COUNTED}
+    if not counted.get("funding"):  # older journals know of none
+        counted.pop("funding", None)
     if isinstance(settings, RecordedSettings):
-        counted["files"] = [file | {"path": path.name} for file, path in zip(counted["files"], paths, strict=True)]
+        names = iter(path.name for path in paths)
+        for key in ("files", "funding"):
+            counted |= {key: [file | {"path": next(names)} for file in counted[key]]} if key in counted else {}
     return Inputs(msgspec.json.encode(counted, order="deterministic"), tuple(paths))

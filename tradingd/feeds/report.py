@@ -11,7 +11,7 @@ EVERY = 16  # rows between two whose clocks are compared: bounds the memory of t
 class Report:
     def __init__(self) -> None:
         self.counts = dict.fromkeys((*KIND_NAMES, REJECTED), 0)
-        self.gaps = 0
+        self.gaps = self.told = 0
         self._drifts: list[I64] = []
 
     def add(self, rows: Rows) -> None:
@@ -19,6 +19,7 @@ class Report:
         for kind in self.counts:
             self.counts[kind] += int(np.count_nonzero(kinds == kind))
         self.gaps += len(rows.gaps)
+        self.told += len(rows.told)
         drift = rows.columns["ts_received_ns"] - rows.columns["ts_event_ns"]
         self._drifts.append(drift[(drift != 0) & (kinds != REJECTED)][::EVERY])
 
@@ -28,7 +29,8 @@ class Report:
         kinds = ", ".join(f"{self.counts[kind]} {name.lower()}s" for kind, name in told.items())
         total = sum(self.counts.values())
         if bars := self.counts[BAR_CLOSE]:
-            return f"{total} rows: {bars} bars, {self.counts[REJECTED]} rejected"
+            rates = f", {self.told} funding rates" if self.told else ""
+            return f"{total} rows: {bars} bars{rates}, {self.counts[REJECTED] - self.told} rejected"
         return f"{total} rows: {kinds}, {self.counts[REJECTED]} rejected; {self.gaps} gaps; {self._drift()}"
 
     def _drift(self) -> str:

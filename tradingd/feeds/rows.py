@@ -14,7 +14,7 @@ from tradingd.columns import FRAME, I64, TICK_COLUMNS, TICK_DEFAULTS, TICK_DTYPE
 from tradingd.events import AnyBody, Gap, Input, InputRejected
 from tradingd.feeds.contract import Item
 
-REJECTED = 0  # kind of a row that could not become a tick
+REJECTED = 0  # kind of a row that is no tick: it could not become one, or is told as an input
 TEXT_CHARS_MAX = 200
 UNKNOWN_NS = -1
 
@@ -32,11 +32,13 @@ class Rows:
 
     rejected   by row, for the rows whose kind is REJECTED; of their columns only ts_received_ns, file and line hold
     gaps       by row, what was missed just before it
+    told       by row, likewise REJECTED, the input that stands for it
     """
 
     columns: Columns
     rejected: Mapping[int, Rejection] = field(default_factory=dict)
     gaps: Mapping[int, Gap] = field(default_factory=dict)
+    told: Mapping[int, AnyBody] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.columns["kind"])
@@ -46,6 +48,7 @@ class Rows:
             {name: column[start:stop] for name, column in self.columns.items()},
             {row - start: what for row, what in self.rejected.items() if start <= row < stop},
             {row - start: gap for row, gap in self.gaps.items() if start <= row < stop},
+            {row - start: body for row, body in self.told.items() if start <= row < stop},
         )
 
     def rejecting(self, rejections: Mapping[int, Rejection]) -> Self:
@@ -54,7 +57,7 @@ class Rows:
             return self
         kind = self.columns["kind"].copy()
         kind[list(rejections)] = REJECTED
-        return type(self)(self.columns | {"kind": kind}, {**self.rejected, **rejections}, self.gaps)
+        return type(self)(self.columns | {"kind": kind}, {**self.rejected, **rejections}, self.gaps, self.told)
 
     def reordered(self, order: I64) -> Self:
         """Row order[i] becomes row i."""
@@ -64,6 +67,7 @@ class Rows:
             {name: column[order] for name, column in self.columns.items()},
             {int(place[row]): what for row, what in self.rejected.items()},
             {int(place[row]): gap for row, gap in self.gaps.items()},
+            {int(place[row]): body for row, body in self.told.items()},
         )
 
 
@@ -81,6 +85,7 @@ def concat_rows(parts: Sequence[Rows]) -> Rows:
         {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
         {start + row: what for start, part in zip(starts, parts, strict=False) for row, what in part.rejected.items()},
         {start + row: gap for start, part in zip(starts, parts, strict=False) for row, gap in part.gaps.items()},
+        {start + row: body for start, part in zip(starts, parts, strict=False) for row, body in part.told.items()},
     )
 
 
@@ -114,7 +119,7 @@ def items_of(rows: Rows, feed: str, source: int, files: Sequence[str]) -> list[I
     """The rows as tick batches, cut where an input stands between them."""
     items: list[Item] = []
     done = 0
-    for row in sorted({*rows.rejected, *rows.gaps}):
+    for row in sorted({*rows.rejected, *rows.gaps, *rows.told}):
         if row > done:
             items.append(_ticks(rows, source, done, row))
         done = row
@@ -122,6 +127,9 @@ def items_of(rows: Rows, feed: str, source: int, files: Sequence[str]) -> list[I
             items.append(_input(rows, feed, row, rows.gaps[row]))
         if row in rows.rejected:
             items.append(_input(rows, feed, row, _rejected(rows, feed, files, row)))
+            done = row + 1
+        if row in rows.told:
+            items.append(_input(rows, feed, row, rows.told[row]))
             done = row + 1
     if len(rows) > done:
         items.append(_ticks(rows, source, done, len(rows)))

@@ -108,10 +108,18 @@ class BarFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     timeframe: Timeframe
 
 
+class FundingFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Funding rates of one instrument: CSV, Parquet or Feather with `ts_ns` or `date`, and `rate` (or `open`)."""
+
+    path: str
+    instrument: InstrumentId
+
+
 class BarsSettings(RecordedSettings, frozen=True, tag_field="kind", tag="bars", kw_only=True):
-    """Bars where there are no ticks, merged by the time at which they are known."""
+    """Bars where there are no ticks, merged by the time at which they are known; with funding rates where there are."""
 
     files: Annotated[tuple[BarFile, ...], Meta(min_length=1)]
+    funding: tuple[FundingFile, ...] = ()
 
 
 class SimulatedInstrument(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

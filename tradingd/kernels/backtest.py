@@ -2,6 +2,7 @@
 
 A bar has three phases, docs/backtesting.md has their rules:
 
+    HOLDING   what fell due since the close is paid, and after OPEN what falls due within the bar
     OPEN      resting protection meets the open, then the order of the decision before; a turn closes, then opens
     INTRABAR  protection meets low and high, the stop first; margin is looked at where the bar was worst
     CLOSE     the mark moves to the close, and what the strategy says there is ordered
@@ -16,6 +17,7 @@ import numpy as np
 
 from tradingd.columns import F64
 from tradingd.kernels.compile import kernel
+from tradingd.kernels.financing import BORROW, FUNDING, INTEREST, borrow_change, funding_change, interest_change
 from tradingd.kernels.posting import LOTS_LIMIT, MONEY_LIMIT, REFUSED, fee_units, notional_units, post_fill
 from tradingd.kernels.signals import DONE, FULL
 from tradingd.kernels.sizing import ceil_count, floor_count, value_of, wanted_lots
@@ -26,8 +28,9 @@ Records = Any  # a NumPy record array
 
 OVERFLOW = 3  # beside DONE and FULL
 OPEN, INTRABAR = range(2)  # when a fill was; at the close nothing is filled
-DECISION, STOP_LOSS, TAKE_PROFIT, LIQUIDATION = range(4)  # why an order was there
-FILLS_OF_A_BAR = 8  # at most: protection, a close, an entry, its protection, liquidation
+DECISION, STOP_LOSS, TAKE_PROFIT, LIQUIDATION, EXPIRY = range(5)  # why an order was there
+POSTINGS_OF_AN_INSTANT = 3
+FILLS_OF_A_BAR = 8  # at most: expiry, or protection, a close, an entry, its protection, liquidation
 
 # what does not change
 TERMS = np.dtype(
@@ -49,6 +52,10 @@ TERMS = np.dtype(
         ("risk_per_trade", "f8"),  # 0: size by target alone
         ("allocation", "f8"),
         ("volume_share", "f8"),  # 0: as much as is wanted
+        ("borrow_rate", "f8"),
+        ("interest_rate", "f8"),
+        ("debit_rate", "f8"),
+        ("is_paid", "u1"),  # a position is bought with cash
     ],
     align=True,
 )
@@ -58,6 +65,8 @@ BOOK = np.dtype(
         ("bar", "i8"),  # the next one
         ("heard", "i8"),  # signals so far
         ("fills", "i8"),
+        ("reached", "i8"),  # instants so far
+        ("postings", "i8"),
         ("lots", "i8"),
         ("cost", "i8"),
         ("balance", "i8"),
@@ -72,12 +81,14 @@ BOOK = np.dtype(
         ("order_traded", "u1"),  # a part of it
         ("order_stop", "f8"),  # of the decision that placed it
         ("order_limit", "f8"),
+        ("replacing", "u1"),  # what waited is taken back, and then the decision's order is sized
         ("turning", "u1"),  # what is closed at the next open is opened on the other side at once
         ("stop_px", "f8"),  # protection that rests:
         ("limit_px", "f8"),
         ("triggered", "u1"),  # the stop was reached, and what is left of it is a market order
         ("quantity", "f8"),  # of the position, signed
         ("margin_px", "f8"),  # before which margin can not be short
+        ("expired", "u1"),
         ("refused", "u1"),  # an amount did not fit
     ],
     align=True,
@@ -110,26 +121,32 @@ def trade_bars(
     terms: Records,
     books: Records,
     equity: F64,
+    instants: Records,
+    postings: Records,
     fills: Records,
 ) -> int:
     """Trades what the signals say, from `books[0].bar` on; after each bar writes equity in whole money.
 
-    instruments, terms and books are (1,).
+    instruments, terms and books are (1,); postings has room for POSTINGS_OF_AN_INSTANT each.
     """
     b, t, s = books[0], terms[0], instruments[0]
     while b.bar < close.size:
         if b.fills + FILLS_OF_A_BAR > fills.size:
             return FULL
-        b.bar = uneventful(b, t, s, b.bar, next_signal(b, signals, close.size), open_, high, low, close, equity)
+        stop = min(next_signal(b, signals, close.size), next_instant(b, instants, close.size))
+        b.bar = uneventful(b, t, s, b.bar, stop, open_, high, low, close, equity)
         i = b.bar
         if i == close.size:
             break
+        hold(b, t, instants, postings, fills, 0, close[i - 1])
         b.room = room_of(t, volume[i])
         at_open(b, t, s, fills, open_[i])
+        hold(b, t, instants, postings, fills, 1, open_[i])
         within(b, t, s, fills, low[i], high[i])
         equity[i] = equity_units(b, t, close[i]) / t.units_per_one
         if next_signal(b, signals, close.size) == i:
-            decide(b, t, signals[b.heard], close[i])
+            if b.expired == 0:
+                decide(b, t, signals[b.heard], close[i])
             b.heard += 1
         if b.refused != 0:
             return OVERFLOW
@@ -143,11 +160,16 @@ def next_signal(b: Records, signals: Records, none: int) -> int:
 
 
 @kernel
+def next_instant(b: Records, instants: Records, none: int) -> int:
+    return int(instants[b.reached].bar) if b.reached < instants.size else none
+
+
+@kernel
 def uneventful(
     b: Records, t: Records, s: Records, first: int, stop: int, open_: F64, high: F64, low: F64, close: F64, equity: F64
 ) -> int:
     """Marks the bars from `first` on in which nothing can happen; the first in which something may, `stop` at most."""
-    if b.order != 0 or b.triggered != 0:
+    if b.order != 0 or b.triggered != 0 or b.replacing != 0:
         return first
     down, up = levels(b, s)
     quantity, multiplier, units_per_one = b.quantity, t.multiplier, t.units_per_one
@@ -173,6 +195,72 @@ def levels(b: Records, s: Records) -> tuple[float, float]:
     if b.lots == 0 or np.isnan(far):
         far = np.inf
     return near, far
+
+
+# --- holding ----------------------------------------------------------------------------------------------------------
+
+
+@kernel
+def hold(
+    b: Records, t: Records, instants: Records, postings: Records, fills: Records, within: int, mark: float
+) -> None:
+    """What falls due before the open of the bar, of which there is nothing at the first, or within it."""
+    while b.reached < instants.size and instants[b.reached].bar == b.bar and instants[b.reached].within == within:
+        if instants[b.reached].at_close == 0:
+            replace(b, t, mark)
+        if instants[b.reached].expires != 0:
+            settle(b, t, fills, mark)
+        else:
+            charge(b, t, instants[b.reached], postings, mark)
+        b.reached += 1
+    replace(b, t, mark)
+
+
+@kernel
+def replace(b: Records, t: Records, mark: float) -> None:
+    """An order of an older decision is gone just after the close, and only then the new one is sized."""
+    if b.replacing != 0:
+        b.replacing = 0
+        place(b, t, mark)
+
+
+@kernel
+def settle(b: Records, t: Records, fills: Records, mark: float) -> None:
+    """Nothing trades any more; what is held is closed at the mark, free of charge."""
+    b.expired, b.order, b.turning, b.replacing = 1, 0, 0, 0
+    if b.lots != 0:
+        quantity = value_of(abs(b.lots), t.lot_num, t.lot_den)
+        book(b, t, fills, -b.lots, mark, notional_units(mark, quantity, t.multiplier, t.units_per_one), 0, EXPIRY, OPEN)
+
+
+@kernel
+def charge(b: Records, t: Records, at: Records, postings: Records, mark: float) -> None:
+    """Interest is of what the others leave."""
+    value = value_units(b, t, mark) if b.lots != 0 else 0
+    if value == REFUSED:
+        b.refused = 1
+        return
+    if at.is_midnight != 0 and b.lots < 0:
+        post(b, t, postings, BORROW, borrow_change(value, t.borrow_rate))
+    post(b, t, postings, FUNDING, funding_change(value, at.funding_rate))
+    if at.is_midnight != 0:
+        spent = b.cost if t.is_paid != 0 and b.lots > 0 else 0
+        post(b, t, postings, INTEREST, interest_change(b.balance - spent, t.interest_rate, t.debit_rate))
+
+
+@kernel
+def post(b: Records, t: Records, postings: Records, kind: int, change: int) -> None:
+    """Changes the balance without a fill."""
+    if change == 0:
+        return
+    if change == REFUSED or abs(b.balance + change) >= MONEY_LIMIT:
+        b.refused = 1
+        return
+    b.balance += change
+    b.margin_px = margin_price(b, t)
+    p = postings[b.postings]
+    p.bar, p.kind, p.change = b.bar, kind, change
+    b.postings += 1
 
 
 # --- phases -----------------------------------------------------------------------------------------------------------
@@ -293,7 +381,9 @@ def decide(b: Records, t: Records, told: Records, price: float) -> None:
     if not anew and same(stop, b.stop) and same(limit, b.take_profit):
         return
     b.decided, b.target, b.price, b.stop, b.take_profit = 1, target, price, stop, limit
-    if anew:
+    if anew and b.order != 0:
+        b.order, b.turning, b.replacing = 0, 0, 1
+    elif anew:
         place(b, t, price)
     if b.lots * target > 0.0:
         protect(b, stop, limit)
@@ -392,11 +482,27 @@ def fill(
     phase: int,
     maker: bool,
 ) -> None:
-    """Posts a fill; protection ends with the position that it was for."""
+    """A fill at the venue's commission."""
     quantity = value_of(abs(order), t.lot_num, t.lot_den)
     notional = notional_units(price, quantity, t.multiplier, t.units_per_one)
     rate = t.maker_rate if maker else t.taker_rate
     fee = fee_units(notional, quantity, rate, t.per_unit, t.minimum, t.units_per_one)
+    book(b, t, fills, order, price, notional, fee, reason, phase)
+
+
+@kernel
+def book(
+    b: Records,
+    t: Records,
+    fills: Records,
+    order: int,
+    price: float,
+    notional: int,
+    fee: int,
+    reason: int,
+    phase: int,
+) -> None:
+    """Posts a fill; protection ends with the position that it was for."""
     lots, cost, realized = post_fill(b.lots, b.cost, order, notional)
     if REFUSED in (notional, fee, realized) or abs(b.balance + realized - fee) >= MONEY_LIMIT:
         b.refused = 1

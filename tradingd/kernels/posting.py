@@ -16,7 +16,7 @@ REFUSED = -(2**63)  # no amount: the result would not fit
 @kernel
 def notional_units(price: float, quantity: float, multiplier: float, units_per_one: int) -> int:
     """price x quantity x multiplier in units of money, rounded half to even; signed as its factors. Or REFUSED."""
-    return _whole(price * quantity * multiplier * units_per_one)
+    return whole(price * quantity * multiplier * units_per_one)
 
 
 @kernel
@@ -29,7 +29,7 @@ def fee_units(notional: int, quantity: float, rate: float, per_unit: float, mini
     least = minimum * units_per_one
     if least > 0.0 and fee < least:
         fee = least
-    return _whole(fee)
+    return whole(fee)
 
 
 @kernel
@@ -87,7 +87,8 @@ def _times_over(a: int, b: int, whole: int) -> tuple[int, int]:
 
 
 @kernel
-def _whole(amount: float) -> int:
+def whole(amount: float) -> int:
+    """Rounded half to even. Or REFUSED."""
     rounded = np.rint(amount)
     return int(rounded) if abs(rounded) < 4611686018427387904.0 else REFUSED  # 2**62; NaN is refused too
 

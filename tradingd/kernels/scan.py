@@ -45,7 +45,9 @@ Records = Any  # a NumPy record array
 
 DONE, TIMER, TOUCH, BREACH, CHANGED, FULL = range(6)
 BEGIN, GRACE, TIMERS, MARKET, WATCH, BARS = range(6)
+BAR_OPENED, BAR_CLOSED = 1, 2  # from the open of a bar to its range; from its close to the next open
 NO_PARENT = 255
+MOMENT = 7  # kind of a row that only lets time pass, in the steps of its timers, as the rows of a bar do
 ROUNDED_UNITS = 2.0
 
 # where the scan stands
@@ -90,7 +92,7 @@ INSTRUMENT = np.dtype(
         ("to_ask", "f8"),  # from a recorded price, in halves of a tick
         ("to_bid", "f8"),
         ("limited", "u1"),  # the venue looks at every open: the volume of the bar limits what is filled in it
-        ("opened", "u1"),  # between the open and the range of a bar of a source without ticks
+        ("opened", "u1"),  # of a source without ticks: BAR_OPENED, BAR_CLOSED, or 0 in between and elsewhere
     ],
     align=True,
 )
@@ -170,7 +172,7 @@ def scan(
                 return TIMER
             c.core_ns = max(c.core_ns, ts_received_ns[i])
             c.stage = MARKET
-        if kind[i] == FRAME:
+        if kind[i] == FRAME or kind[i] == MOMENT:
             c.row += 1
             c.stage = BEGIN
             continue
@@ -281,7 +283,7 @@ def tell_bar(
 
     All can be had at the open. Then each position stands at its worst, and nobody trades after the close.
     """
-    s.opened = 1 if kind == BAR_OPEN else 0
+    s.opened = BAR_OPENED if kind == BAR_OPEN else BAR_CLOSED if kind == BAR_CLOSE else 0
     last[k] = price
     if kind == BAR_CLOSE:
         bid[k], bid_size[k], ask[k], ask_size[k] = np.nan, 0.0, np.nan, 0.0

@@ -38,6 +38,10 @@ def _rejected_row(ledger: Ledger, body: e.InputRejected) -> None:
     ledger.count_rows(body.feed, 1)
 
 
+def _funding_rate(ledger: Ledger, body: e.FundingRate) -> None:
+    ledger.count_rows(body.feed, 1)
+
+
 def _late_tick(ledger: Ledger, body: e.LateTick) -> None:
     ledger.late_ticks += 1
 
@@ -101,6 +105,7 @@ REDUCERS: dict[type[e.Body], Reducer] = {
     e.FeedStatus: _feed,
     e.Gap: _gap,
     e.InputRejected: _rejected_row,
+    e.FundingRate: _funding_rate,
     e.ClockAdvanced: _unchanged,
     e.OperatorCommand: _unchanged,
     e.SnapshotTaken: _unchanged,

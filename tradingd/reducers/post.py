@@ -9,6 +9,7 @@ from tradingd.kernels.posting import checked, notional_units, post_fill
 from tradingd.reducers.ledger import Ledger, Position
 
 REALIZED, FEE = "realized", "fee"
+FINANCING = ("borrow", "funding", "interest")  # by the kinds of kernels.financing; an instrument's id may follow
 
 
 def post(

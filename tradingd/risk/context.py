@@ -24,9 +24,14 @@ class Watermark(Struct):
 
 
 class RiskState(Struct):
-    """By currency. Kept with the memory of the core."""
+    """Kept with the memory of the core.
+
+    watermarks   by currency
+    charged_ns   core time up to which holding has been paid for; below 0 where nobody has counted
+    """
 
     watermarks: dict[str, Watermark] = {}
+    charged_ns: int = -1
 
 
 class RiskContext(Struct, frozen=True):

@@ -54,6 +54,13 @@ def restricted(order: OrderRequested, context: RiskContext) -> Broken | None:
     return Broken(None, None, f"{name} is restricted") if name in context.settings.restricted else None
 
 
+def expired(order: OrderRequested, context: RiskContext) -> Broken | None:
+    instrument = context.instruments[order.instrument]
+    if context.now_ns < instrument.expires_ns:
+        return None
+    return Broken(None, None, f"{instrument.id} has expired at {instrument.expires}")
+
+
 def in_doubt(order: OrderRequested, context: RiskContext) -> Broken | None:
     if not has_doubt(context.ledger, order.instrument):
         return None
@@ -202,6 +209,7 @@ WELL_FORMED = Rule("well_formed", well_formed, binds_reducing=True)
 RULES = (
     Rule("halted", halted, binds_reducing=False),
     Rule("restricted", restricted, binds_reducing=False),
+    Rule("expired", expired, binds_reducing=True),
     Rule("in_doubt", in_doubt, binds_reducing=False),
     Rule("market_hours", market_hours, binds_reducing=False),
     Rule("stale_data", stale_data, binds_reducing=False),

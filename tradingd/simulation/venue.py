@@ -3,6 +3,8 @@
 `due_ns` and `touch_levels` tell the caller when something has to be looked at; `on_time` goes before `on_tick`.
 """
 
+from collections.abc import Iterable
+
 from tradingd.columns import BAR_CLOSE, BAR_KINDS, BAR_OPEN, FRAME, INELIGIBLE
 from tradingd.commands import Approved
 from tradingd.events import (
@@ -125,6 +127,32 @@ def _make_room(state: VenueState, terms: Terms, instrument: int, tick: Tick) -> 
         state.rooms.pop(instrument, None)
     else:
         state.rooms[instrument] = room
+
+
+def expire(state: VenueState, orders: Iterable[Order], instrument: int) -> Facts:
+    """Ends all that is open in an instrument, also what is still on its way."""
+    ended = [order.request.cl_ord_id for order in orders if order.request.instrument == instrument]
+    for cl_ord_id in ended:
+        _cancel(state, cl_ord_id, "")
+    return [OrderExpired(cl_ord_id, "the instrument has expired") for cl_ord_id in ended]
+
+
+def settle(state: VenueState, terms: Terms, request: OrderRequested, price: float) -> OrderFilled:
+    """Closes a position at `price`, on the tick grid or not, without a fee."""
+    listing = terms.listings[request.instrument]
+    state.lots[request.instrument] = 0
+    state.trades += 1
+    return OrderFilled(
+        cl_ord_id=request.cl_ord_id,
+        instrument=request.instrument,
+        side=request.side,
+        last_qty=request.quantity,
+        last_px=price,
+        cum_qty=request.quantity,
+        leaves_qty=listing.lots.value(0),
+        fee=0,
+        trade_id=f"T{state.trades}",
+    )
 
 
 def touch_levels(state: VenueState, terms: Terms, instrument: int) -> tuple[float, float]:

@@ -105,6 +105,10 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Costs and exposure": {
         "fees": "money",
+        "financing": "money",
+        "borrow": "money",
+        "funding": "money",
+        "interest": "money",
         "turnover": "money",
         "turnover_per_year": "ratio",
         "time_in_market": "percent",

@@ -112,12 +112,15 @@ def gross_and_net(result: Result) -> Html:
     spent, money = cost_frame(result), forms(initial_equity(result))["money"]
     fees, slippage = float(spent["fee"].sum()), float(spent["slippage"].sum())
     net = float(result.executed.equity[-1]) - initial_equity(result)
+    holding = {name: cost for name, cost in result.financing.items() if cost}
+    spent_in_all = fees + slippage + sum(holding.values())
     rows = [
-        ("before costs", money(net + fees + slippage)),
+        ("before costs", money(net + spent_in_all)),
         ("fees", money(0.0 - fees)),
         ("slippage", money(0.0 - slippage)),
+        *((name, money(0.0 - cost)) for name, cost in holding.items()),
         ("after costs", money(net)),
-        ("costs of the profit before them", _fraction(fees + slippage, net + fees + slippage)),
+        ("costs of the profit before them", _fraction(spent_in_all, net + spent_in_all)),
     ]
     return table(f"Profit before and after costs, {result.settings.account.currency}", (), rows)
 

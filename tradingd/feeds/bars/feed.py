@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tradingd.columns import TIMEFRAMES
+from tradingd.feeds.bars.funding import Funding, read_funding
 from tradingd.feeds.bars.rows import ROWS, rows_of
 from tradingd.feeds.bars.table import Bars, BarsError, read_bars
 from tradingd.feeds.contract import FeedConfigError
@@ -18,17 +19,22 @@ from tradingd.instruments import Instrument
 def bars_feed(settings: BarsSettings, source: int, instruments: Sequence[Instrument], base_dir: Path) -> RowFeed:
     """Raises FeedConfigError where a file is no table of bars, or of other bars than is said."""
     indexes = {instrument.id: index for index, instrument in enumerate(instruments)}
-    paths = [base_dir / spec.path for spec in settings.files]
+    named = [spec.path for spec in settings.files] + [spec.path for spec in settings.funding]
+    paths = [base_dir / name for name in named]
     tables = [
         (indexes[spec.instrument], _checked(spec, path, settings.name, instruments[indexes[spec.instrument]]))
-        for spec, path in zip(settings.files, paths, strict=True)
+        for spec, path in zip(settings.files, paths, strict=False)
+    ]
+    rates = [
+        _funding(path, settings.name).rows(settings.name, indexes[spec.instrument], file)
+        for file, (spec, path) in enumerate(zip(settings.funding, paths[len(tables) :], strict=True), len(tables))
     ]
 
     def rows(_resume_after: int) -> tuple[int, Iterator[Rows]]:
         streams = [
-            _rows(bars, index, file, settings.batch_rows // ROWS + 1) for file, (index, bars) in enumerate(tables)
+            bar_rows(bars, index, file, settings.batch_rows // ROWS + 1) for file, (index, bars) in enumerate(tables)
         ]
-        return 0, merge(streams, rows_ahead=settings.batch_rows)
+        return 0, merge([*streams, *(iter([each]) for each in rates)], rows_ahead=settings.batch_rows)
 
     names = [path.name for path in paths]
     return RowFeed(settings.name, source, settings.batch_rows, rows, inputs_of(settings, paths), names)
@@ -47,7 +53,14 @@ def _checked(spec: BarFile, path: Path, feed: str, instrument: Instrument) -> Ba
     return bars
 
 
-def _rows(bars: Bars, instrument: int, file: int, at_once: int) -> Iterator[Rows]:
+def _funding(path: Path, feed: str) -> Funding:
+    try:
+        return read_funding(path)
+    except BarsError as error:
+        raise FeedConfigError(f"feed {feed}: {error}") from error
+
+
+def bar_rows(bars: Bars, instrument: int, file: int, at_once: int) -> Iterator[Rows]:
     for start in range(0, len(bars), at_once):
         columns = rows_of(bars, start, start + at_once, instrument)
         columns["file"][:] = file
