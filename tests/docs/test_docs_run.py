@@ -31,11 +31,13 @@ def demo(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 @pytest.fixture
 def place(demo: tuple[Path, list[str]], installed: Installed, tmp_path: Path) -> Path:
-    """Where a reader stands: a config of their own, the demo's journal and a forged one."""
+    """Where a reader stands: a config of their own, the demo's journal and a forged one, the depth of docs/depth.md."""
     (tmp_path / "journal").mkdir()
     (tmp_path / "journal" / "demo").symlink_to(demo[0] / "journal" / "demo")
     (tmp_path / "forged").symlink_to(demo[0] / "forged")
     assert installed.run("trade", "config", "init", "mine.toml", cwd=tmp_path).returncode == 0
+    (depth,) = blocks(ROOT / "docs" / "depth.md", ["text"])
+    (tmp_path / "depth.csv").write_text("\n".join([*depth.shown, ""]))
     return tmp_path
 
 
