@@ -116,9 +116,9 @@ def _lines(view: "StateView") -> list[str]:
 
 def _wish(wish: Any) -> str:
     confidence = "" if wish.confidence is None else f", confidence {wish.confidence:.3g}"
-    stop = "" if wish.stop is None else f", stop {wish.stop:.12g}"
-    take_profit = "" if wish.take_profit is None else f", take profit {wish.take_profit:.12g}"
-    return f"target {wish.target:+.4g} at {wish.price:.12g}{confidence}{stop}{take_profit}"
+    named = ((name.replace("_", " "), getattr(wish, name)) for name in wish.__struct_fields__[3:])
+    prices = "".join(f", {name} {price:.12g}" for name, price in named if price is not None)
+    return f"target {wish.target:+.4g} at {wish.price:.12g}{confidence}{prices}"
 
 
 def _memory_lines(view: "StateView") -> list[str]:

@@ -11,6 +11,7 @@ from world import ALFA, T0, S, started
 from tradingd.columns import QUOTE, TRADE, tick_batch
 from tradingd.commit import Commit
 from tradingd.core.advance import advance
+from tradingd.core.memory import Library
 from tradingd.core.settings import BarSettings, CoreSettings
 from tradingd.core.state import initial_state
 from tradingd.events import AnyBody, Command, Input, OperatorCommand
@@ -51,7 +52,8 @@ class Desk:
             simulation=SimulationSettings(latency_ms=20.0, cancel_latency_ms=40.0),
             bars=BarSettings(timeframes=("1s",)),
         )
-        self.state = initial_state(self.settings, {"Plan": Plan})
+        self.library: Library = {"Plan": Plan}
+        self.state = initial_state(self.settings, self.library)
         self.commits: list[Commit] = [advance(self.state, [started(self.settings)])]
         self.now_ns = START_NS
 

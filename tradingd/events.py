@@ -30,6 +30,8 @@ class OrdType(enum.StrEnum):
     MARKET = "Market"
     LIMIT = "Limit"
     STOP = "Stop"
+    STOP_LIMIT = "StopLimit"
+    TRAILING_STOP = "TrailingStop"
 
 
 class TimeInForce(enum.StrEnum):
@@ -182,6 +184,9 @@ class Signal(Body, frozen=True):
     price: float  # close of the bar
     stop: float | None = None
     take_profit: float | None = None
+    limit: float | None = None
+    trigger: float | None = None
+    trail: float | None = None
 
 
 class Decision(Body, frozen=True):
@@ -194,6 +199,16 @@ class Decision(Body, frozen=True):
     rule: str
     stop: float | None = None
     take_profit: float | None = None
+    limit: float | None = None
+    trigger: float | None = None
+    trail: float | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC  # of an entry
+
+    @property
+    def entry_price(self) -> float:
+        """What an entry is sized by: its limit, else its trigger, else the close."""
+        named = self.trigger if self.limit is None else self.limit
+        return self.price if named is None else named
 
 
 LIQUIDATION = "liquidation"  # why an order closes what margin does not carry any more
@@ -209,11 +224,12 @@ class OrderRequested(Body, frozen=True, kw_only=True):
     ord_type: OrdType
     time_in_force: TimeInForce
     price: float | None = None  # limit
-    stop_px: float | None = None  # trigger
+    stop_px: float | None = None  # trigger; of a trailing stop the first one
     reduce_only: bool = False
     # bracket: orders that the venue places when this one fills, one cancelling the other
     stop_loss: float | None = None
     take_profit: float | None = None
+    trail: float | None = None  # distance at which the stop loss follows the best price, or this order if it is one
     parent: str | None = None
     reason: str = "decision"
 

@@ -3,11 +3,13 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from world import SETTINGS
 
 from tradingd.audit import words
 from tradingd.audit.errors import AuditError
 from tradingd.audit.points import Position, parse_position, parse_time_ns, time_text
-from tradingd.events import BODY_TYPES
+from tradingd.audit.runs import Names
+from tradingd.events import BODY_TYPES, Decision, OrderRequested, OrdType, Side, TimeInForce
 
 
 def test_every_type_of_event_has_words() -> None:
@@ -47,3 +49,29 @@ def test_a_position_is_read_as_it_is_written(seq: int, n: int) -> None:
 def test_what_is_no_position(text: str) -> None:
     with pytest.raises(AuditError, match="is no position"):
         parse_position(text)
+
+
+NAMES = Names(SETTINGS, ())
+
+
+def ordered(ord_type: OrdType, **fields: float | None) -> str:
+    order = OrderRequested(
+        cl_ord_id="o",
+        instrument=0,
+        side=Side.BUY,
+        quantity=2.0,
+        ord_type=ord_type,
+        time_in_force=TimeInForce.GTC,
+        **fields,
+    )
+    return words.in_words(order, NAMES)
+
+
+def test_the_prices_of_orders_and_decisions_are_named() -> None:
+    assert ordered(OrdType.MARKET, stop_loss=90.0) == "buy 2 SIM:ALFA at market, for decision, stop 90"
+    assert ordered(OrdType.LIMIT, price=99.0) == "buy 2 SIM:ALFA at limit 99, for decision"
+    assert ordered(OrdType.STOP_LIMIT, price=99.0, stop_px=98.0) == "buy 2 SIM:ALFA at stop 98, limit 99, for decision"
+    trailing = ordered(OrdType.TRAILING_STOP, stop_px=98.0, trail=2.0)
+    assert trailing == "buy 2 SIM:ALFA at stop 98, for decision, trailing by 2"
+    decision = Decision(0, 1.0, 100.0, ("a",), "one", limit=99.0, trigger=101.0, trail=2.0)
+    assert words.in_words(decision, NAMES).endswith("(one), limit 99, trigger 101, trail 2")

@@ -6,13 +6,14 @@ which it names the factors, where it speaks of prices and quantities.
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 from tradingd.backtesting.settings import BacktestSettings
+from tradingd.events import TimeInForce
 from tradingd.feeds.bars.funding import Funding
 from tradingd.feeds.bars.table import Bars
 from tradingd.instruments import AssetClass, Instrument
@@ -38,6 +39,7 @@ class Fill:
     balance: int
     phase: int
     reason: int
+    is_limit: bool
 
 
 @dataclass(frozen=True)
@@ -52,40 +54,64 @@ class Posting:
 @dataclass(frozen=True)
 class Decision:
     target: float = 0.0
-    price: float = NONE
+    close: float = NONE
     stop: float = NONE
     take_profit: float = NONE
+    limit: float = NONE
+    trigger: float = NONE
+    trail: float = NONE
 
     def differs(self, other: "Decision") -> bool:
         return (
             self.target != other.target
             or not alike(self.stop, other.stop)
             or not alike(self.take_profit, other.take_profit)
+            or not alike(self.trail, other.trail)
+            or self.enters_otherwise(other)
         )
 
+    def enters_otherwise(self, other: "Decision") -> bool:
+        return not alike(self.limit, other.limit) or not alike(self.trigger, other.trigger)
 
-@dataclass(frozen=True)
+    @property
+    def price(self) -> float:
+        """What is sized by."""
+        return first_of(self.limit, self.trigger, self.close)
+
+
+@dataclass
 class Order:
+    """`decision` is the one that placed it; of an entry, whether it has met its first opportunity, and sleeps."""
+
     lots: int
     opens: bool
     turns: bool
-    decision: Decision  # that placed it
+    decision: Decision
     has_begun: bool = False
+    is_new: bool = True
+    sleeps: bool = False
+    day: int | None = None  # of the first open that it met
+
+    def is_of_another_day(self, day: int) -> bool:
+        return self.opens and self.day not in (None, day)
 
 
 @dataclass
 class Reference:
     settings: BacktestSettings
     bar: int = 0
+    day: int = 0
     phase: int = OPEN
     balance: int = 0
     lots: int = 0
     cost: int = 0
     stop: float = NONE  # the protection that rests
     take_profit: float = NONE
+    trail: float = NONE
     decision: Decision | None = None
     order: Order | None = None
     replacing: Decision | None = None  # which takes back what waited
+    has_traded: bool = False  # of the order that was placed last
     is_awake: bool = False  # the stop was reached
     room: float = math.inf  # lots
     fills: list[Fill] = field(default_factory=list)
@@ -93,6 +119,10 @@ class Reference:
     has_expired: bool = False
     past_ns: int = 0  # time has passed up to here
     recorded: dict[int, float] = field(default_factory=dict)  # funding rates
+
+    @property
+    def force(self) -> TimeInForce:
+        return self.settings.time_in_force
 
     @property
     def instrument(self) -> Instrument:
@@ -162,42 +192,121 @@ class Reference:
     def open(self, price: float) -> None:
         self.phase = OPEN
         self.protection_meets_the_open(price)
+        self.stop_comes_after(price)
+        if self.force is TimeInForce.DAY and self.order is not None and self.order.is_of_another_day(self.day):
+            self.order = None
         order = self.order
-        self.order_meets_the_open(price)
-        if order is not None and order.turns and self.order is None:
-            assert self.decision is not None
-            self.order = Order(self.sized(self.decision, mark=price), True, False, self.decision)
-            self.order_meets_the_open(price)
-
-    def order_meets_the_open(self, price: float) -> None:
-        if (order := self.order) is None:
+        if order is None:
             return
-        wanted = order.lots if order.opens else self.at_most_the_position(order.lots)
-        lots = self.at_most_the_room(wanted)
-        has_begun = order.has_begun or lots != 0
-        self.order = replace(order, lots=wanted - lots, has_begun=has_begun) if wanted != lots else None
+        assert self.decision is not None
+        if order.opens:
+            self.entry_meets_the_open(order, price)
+            return
+        order.lots = self.at_most_the_position(order.lots)
+        lots = self.at_most_the_room(order.lots)
+        order.lots -= lots
         self.market_order(lots, self.met(price, lots > 0), DECISION)
-        if order.opens and has_begun and not order.has_begun:
-            self.take_over_protection(order.decision)
-            assert self.decision is not None
-            self.take_over_protection(self.decision)
-            self.protection_meets_the_open(price, rested=False)
+        if order.lots == 0:
+            self.order = None
+        if order.turns and self.order is None:
+            self.place(self.sized(self.decision, mark=price), self.decision)
+            if self.order is not None:
+                self.entry_meets_the_open(self.order, price)
+
+    def entry_meets_the_open(self, entry: Order, price: float) -> None:
+        limit, trigger, buys = entry.decision.limit, entry.decision.trigger, entry.lots > 0
+        had_begun, recorded, price = entry.has_begun, price, self.met(price, entry.lots > 0)
+        entry.day = self.day
+        if entry.sleeps and (price >= trigger if buys else price <= trigger):
+            entry.sleeps, entry.is_new = False, True
+        if entry.sleeps:
+            return
+        if math.isnan(limit):
+            self.enter(entry, self.market_price(price, buys), is_limit=False)
+        elif price <= limit if buys else price >= limit:
+            at = self.on_grid(price, buys, 0) if entry.is_new else limit
+            self.enter(entry, at, is_maker=not entry.is_new)
+        entry.is_new = False
+        if self.force is TimeInForce.IOC:
+            self.order = None
+        if entry.has_begun and not had_begun:
+            self.protection_meets_the_open(recorded, rested=False)
+
+    def enter(self, entry: Order, price: float, is_limit: bool = True, is_maker: bool = False) -> None:
+        lots, had_begun = self.at_most_the_room(entry.lots), entry.has_begun
+        entry.lots -= lots
+        if entry.lots == 0:
+            self.order = None
+        if lots == 0:
+            return
+        entry.has_begun = True
+        self.fill(lots, price, DECISION, is_limit, is_maker)
+        if had_begun:
+            return
+        newest, placed = self.decision, entry.decision
+        assert newest is not None
+        self.take_over_protection(
+            Decision(
+                stop=either(newest.stop, placed.stop),
+                take_profit=either(newest.take_profit, placed.take_profit),
+                trail=either(newest.trail, placed.trail),
+            ),
+            price,
+        )
 
     def intrabar(self, low: float, high: float) -> None:
         self.phase = INTRABAR
-        if self.lots == 0:
-            return
-        worst, best = (low, high) if self.lots > 0 else (high, low)
-        if self.is_at_or_beyond_the_stop(self.met(worst, self.lots < 0)):
-            self.is_awake = True
-            self.leave(self.market_price(self.stop, self.lots < 0), STOP_LOSS)
-        elif self.has_reached_the_take_profit(self.met(best, self.lots < 0)):
-            self.leave(self.take_profit, TAKE_PROFIT, is_maker=True)
-        if self.equity(worst) < self.maintenance_margin(worst):
+        if self.lots != 0:
+            self.protection_within(*((low, high) if self.lots > 0 else (high, low)))
+        if self.order is not None and self.order.opens:
+            self.entry_within(self.order, low, high)
+        if not self.entered_within():
+            self.stop_comes_after(high if self.lots > 0 else low)
+        worst = low if self.lots > 0 else high
+        if self.lots != 0 and self.equity(worst) < self.maintenance_margin(worst):
             closing = 0 if self.order is None or self.order.opens else self.at_most_the_position(self.order.lots)
             lots = -self.lots - closing
             self.the_exit_has_begun(lots)
             self.market_order(lots, self.met(worst, lots > 0), LIQUIDATION)
+
+    def entered_within(self) -> bool:
+        made = (fill for fill in self.fills if fill.bar == self.bar and fill.phase == INTRABAR)
+        return any(fill.reason == DECISION for fill in made)
+
+    def protection_within(self, worst: float, best: float) -> None:
+        if self.is_at_or_beyond_the_stop(self.met(worst, self.lots < 0)):
+            self.is_awake = True
+            self.leave(self.market_price(self.stop, self.lots < 0), STOP_LOSS)
+        elif self.has_reached_the_take_profit(self.met(best, self.lots < 0)):
+            self.leave(self.take_profit, TAKE_PROFIT, is_limit=True, is_maker=True)
+
+    def entry_within(self, entry: Order, low: float, high: float) -> None:
+        limit, trigger, buys = entry.decision.limit, entry.decision.trigger, entry.lots > 0
+        had_begun, fills, slept = entry.has_begun, len(self.fills), entry.sleeps
+        cheap, dear = self.met(low, buys), self.met(high, buys)
+        if not entry.sleeps:
+            if cheap <= limit if buys else dear >= limit:
+                self.enter(entry, limit, is_maker=True)
+        elif dear >= trigger if buys else cheap <= trigger:
+            entry.sleeps = entry.is_new = False
+            if math.isnan(limit):
+                self.enter(entry, self.market_price(trigger, buys), is_limit=False)
+            elif trigger <= limit if buys else trigger >= limit:
+                self.enter(entry, self.on_grid(trigger, buys, 0))
+        if self.force is TimeInForce.IOC and slept and not entry.sleeps:
+            self.order = None
+        if len(self.fills) > fills and not had_begun:
+            self.stop_of_an_entry_within(self.fills[-1].price, low, high)
+
+    def stop_of_an_entry_within(self, price: float, low: float, high: float) -> None:
+        """What the entry met, on the other side of the spread."""
+        spread = self.instrument.spread_ticks * (1 if self.lots > 0 else -1)
+        price = self.price_of(self.nearest_tick(price) - spread)
+        low, high = self.met(low, self.lots < 0), self.met(high, self.lots < 0)
+        if self.is_at_or_beyond_the_stop(low if self.lots > 0 else high):
+            self.is_awake = True
+            met = min(self.stop, price, high) if self.lots > 0 else max(self.stop, price, low)
+            self.leave(self.market_price(met, self.lots < 0), STOP_LOSS)
 
     def close(self, price: float, heard: Any) -> None:
         if heard is None or self.has_expired:
@@ -209,12 +318,15 @@ class Reference:
             return
         self.decision = decision
         anew = before is None or decision.target != before.target
-        if anew and self.order is not None:
+        if anew:
+            self.has_traded = False
+        asks = anew or (before is not None and decision.enters_otherwise(before))
+        if asks and self.order is not None and (anew or self.order.opens):
             self.order, self.replacing = None, decision
-        elif anew:
-            self.order = self.order_for(decision)
+        elif asks and self.order is None and (anew or not self.has_traded):
+            self.place_for(decision)
         if decision.target * self.lots > 0:
-            self.take_over_protection(decision)
+            self.take_over_protection(decision, price)
 
     def protection_meets_the_open(self, price: float, rested: bool = True) -> None:
         if self.lots == 0:
@@ -224,16 +336,16 @@ class Reference:
             self.is_awake = True
             self.leave(self.market_price(price, self.lots < 0), STOP_LOSS)
         elif self.has_reached_the_take_profit(price) and rested:
-            self.leave(self.take_profit, TAKE_PROFIT, is_maker=True)
+            self.leave(self.take_profit, TAKE_PROFIT, is_limit=True, is_maker=True)
         elif self.has_reached_the_take_profit(price):
-            self.leave(self.on_grid(price, self.lots < 0, 0), TAKE_PROFIT)
+            self.leave(self.on_grid(price, self.lots < 0, 0), TAKE_PROFIT, is_limit=True)
 
-    def leave(self, price: float, reason: int, is_maker: bool = False) -> None:
+    def leave(self, price: float, reason: int, is_limit: bool = False, is_maker: bool = False) -> None:
         """Protection closes what there is room for."""
         lots = self.at_most_the_room(-self.lots)
         self.the_exit_has_begun(lots)
         if lots:
-            self.fill(lots, price, reason, is_maker)
+            self.fill(lots, price, reason, is_limit, is_maker)
 
     def the_exit_has_begun(self, lots: int) -> None:
         if lots and self.order is not None and self.order.opens and self.order.has_begun:
@@ -257,19 +369,25 @@ class Reference:
             target = confidence * (float(heard["target"]) * self.settings.allocation) / confidence
         if target == 0:
             return Decision(0.0, close)
-        return Decision(target, close, float(heard["stop"]), float(heard["take_profit"]))
+        names = ("stop", "take_profit", "limit", "trigger", "trail")
+        return Decision(target, close, *(float(heard[name]) for name in names))
 
     def replace_what_waited(self) -> None:
         if self.replacing is not None:
-            self.order, self.replacing = self.order_for(self.replacing), None
+            decision, self.replacing = self.replacing, None
+            self.place_for(decision)
 
-    def order_for(self, decision: Decision) -> Order | None:
-        wanted = self.sized(decision, mark=decision.price)
-        goal = 0 if wanted * self.lots < 0 else wanted
-        if goal == self.lots:
-            return None
-        opens, turns = abs(goal) > abs(self.lots), decision.target * self.lots < 0
-        return Order(goal - self.lots, opens, turns, decision)
+    def place_for(self, decision: Decision) -> None:
+        wanted = self.sized(decision, mark=decision.close)
+        self.place(0 if wanted * self.lots < 0 else wanted, decision)
+
+    def place(self, goal: int, decision: Decision) -> None:
+        self.order = None
+        if goal != self.lots:
+            opens, turns = abs(goal) > abs(self.lots), decision.target * self.lots < 0
+            sleeps = opens and not math.isnan(decision.trigger)
+            self.order = Order(goal - self.lots, opens, turns, decision, sleeps=sleeps)
+            self.has_traded = False
 
     def at_most_the_position(self, lots: int) -> int:
         """Of an order that only reduces."""
@@ -277,14 +395,33 @@ class Reference:
             return 0
         return lots if abs(lots) <= abs(self.lots) else -self.lots
 
-    def take_over_protection(self, decision: Decision) -> None:
+    def take_over_protection(self, decision: Decision, price: float) -> None:
         """What the decision does not have stays as it was."""
         if self.lots == 0:
             return
-        if not math.isnan(decision.stop) and not self.is_awake:
-            self.stop = decision.stop
         if not math.isnan(decision.take_profit):
             self.take_profit = decision.take_profit
+        if self.is_awake:
+            return
+        levels = [self.stop if math.isnan(decision.stop) else decision.stop]
+        if not math.isnan(self.trail):
+            levels.append(self.stop)
+        if not math.isnan(decision.trail) and decision.trail != self.trail:
+            self.trail = decision.trail
+            levels.append(self.behind(price))
+        self.stop = self.tightest(levels)
+
+    def stop_comes_after(self, price: float) -> None:
+        if self.lots != 0 and not math.isnan(self.trail) and not self.is_awake:
+            self.stop = self.tightest([self.stop, self.behind(self.met(price, self.lots < 0))])
+
+    def behind(self, price: float) -> float:
+        count = self.nearest_tick(price - self.trail if self.lots > 0 else price + self.trail)
+        return self.price_of(count if self.instrument.negative_prices else max(count, 1))
+
+    def tightest(self, levels: list[float]) -> float:
+        known = [level for level in levels if not math.isnan(level)]
+        return (max(known) if self.lots > 0 else min(known)) if known else NONE
 
     def is_at_or_beyond_the_stop(self, price: float) -> bool:
         return price <= self.stop if self.lots > 0 else price >= self.stop
@@ -297,6 +434,10 @@ class Reference:
     def price_of(self, count: int) -> float:
         numerator, denominator = fraction_of(self.instrument.tick_size)
         return count * numerator / denominator
+
+    def nearest_tick(self, price: float) -> int:
+        numerator, denominator = fraction_of(self.instrument.tick_size)
+        return round(price * denominator / numerator)
 
     def tick_at_or_above(self, price: float) -> int:
         count = math.floor(Fraction(price) / Fraction(*fraction_of(self.instrument.tick_size))) - 2
@@ -346,15 +487,16 @@ class Reference:
         """Wanted lots, signed as the target."""
         target, price, stop = decision.target, decision.price, decision.stop
         risk = self.settings.risk
-        if price == 0:
-            return 0
         equity = max(self.equity(mark), 0) / self.settings.account.units_per_one
         stake = equity * abs(target)
-        if risk.risk_per_trade is not None and not math.isnan(stop) and price != stop:
-            quantity = stake * risk.risk_per_trade / abs(price - stop)
+        distance = decision.trail if math.isnan(stop) else abs(price - stop)
+        if risk.risk_per_trade is not None and distance > 0:
+            quantity = stake * risk.risk_per_trade / distance
         else:
-            quantity = stake / abs(price)
+            quantity = stake / abs(price) if price != 0 else 0.0
         dearest = max(abs(price), abs(mark))
+        if price == 0:
+            return 0
         quantity = min(quantity, risk.max_leverage * equity / dearest)
         quantity = min(quantity, equity / self.instrument.margin.initial_rate / dearest)
         return self.largest_count(quantity / self.instrument.multiplier) * (1 if target > 0 else -1)
@@ -391,7 +533,7 @@ class Reference:
         if lots:
             self.fill(lots, self.market_price(met, lots > 0), reason)
 
-    def fill(self, lots: int, price: float, reason: int, is_maker: bool = False) -> None:
+    def fill(self, lots: int, price: float, reason: int, is_limit: bool = False, is_maker: bool = False) -> None:
         notional = self.notional(price, lots)
         fee = 0 if reason == EXPIRY else self.commission(notional, lots, is_maker)
         realized = 0
@@ -404,12 +546,13 @@ class Reference:
         self.lots += lots
         self.balance += realized - fee
         if self.lots == 0:
-            self.stop = self.take_profit = NONE
+            self.stop = self.take_profit = self.trail = NONE
             self.is_awake = False
         if reason != LIQUIDATION:
             self.room -= abs(lots)
+        self.has_traded |= reason == DECISION
         self.fills.append(
-            Fill(self.bar, lots, price, fee, realized, self.lots, self.balance, self.phase, reason),
+            Fill(self.bar, lots, price, fee, realized, self.lots, self.balance, self.phase, reason, is_limit),
         )
 
 
@@ -417,6 +560,14 @@ class Reference:
 def fraction_of(step: float) -> tuple[int, int]:
     """Numerator and denominator of its decimal text."""
     return Decimal(repr(step)).as_integer_ratio()
+
+
+def first_of(*prices: float) -> float:
+    return next(price for price in prices if not math.isnan(price))
+
+
+def either(one: float, other: float) -> float:
+    return other if math.isnan(one) else one
 
 
 def alike(one: float, other: float) -> bool:
@@ -453,6 +604,7 @@ def played(
     ):
         model.time_passes(opens_ns, mark)
         model.make_room(volume)
+        model.day = int(bars.ts_open_ns[model.bar]) // DAY_NS
         model.open(open_)
         model.time_passes(closes_ns - 1, open_)
         model.intrabar(low, high)

@@ -37,7 +37,7 @@ def bars_of(rows: Any, length_ns: int = DAY_NS, opened_ns: Any = None) -> Bars:
 
 
 def signals_of(rows: Any) -> np.ndarray[Any, Any]:
-    """Rows of bar, target, confidence, stop, take profit."""
+    """Rows of bar, target, confidence, and the prices of calls.PRICES."""
     return np.array([tuple(row) for row in rows], SIGNAL)
 
 
@@ -104,6 +104,7 @@ def random_backtest(rng: np.random.Generator, instrument: dict[str, Any], price:
         {
             "kind": "sma_cross",
             "allocation": one_of(rng, 1.0, 0.3, 0.75),
+            "time_in_force": one_of(rng, "GoodTillCancel", "GoodTillCancel", "Day", "ImmediateOrCancel"),
             "instrument": instrument,
             "account": {
                 "currency": "USD",
@@ -170,6 +171,7 @@ def random_signals(rng: np.random.Generator, bars: Bars, tick: float) -> np.ndar
     targets = rng.choice([-1.0, -0.5, -0.3, 0.0, 0.3, 0.5, 1.0, rng.uniform(-1, 1)], 4)
     spread = float(np.mean(bars.high - bars.low)) + tick
     den = round(1 / tick)
+    trails = float(rng.choice([0.0, 0.3, 0.8]))
     rows = []
     for bar in np.flatnonzero(rng.random(len(bars)) < often):
         target = float(rng.choice(targets))
@@ -181,7 +183,9 @@ def random_signals(rng: np.random.Generator, bars: Bars, tick: float) -> np.ndar
             if rng.random() < 0.95:
                 price = round(price * den) / den
             prices.append(price if rng.random() < 0.6 else NAN)
-        rows.append((int(bar), target, confidence, *prices))
+        entry = entry_prices(rng, target, bars.close[bar], spread, den)
+        trail = round(spread * float(rng.choice([0.3, 1.0, 3.0])) * den) / den or NAN
+        rows.append((int(bar), target, confidence, *prices, *entry, trail if rng.random() < trails else NAN))
     return signals_of(rows)
 
 
@@ -203,6 +207,17 @@ def random_expiry(rng: np.random.Generator, bars: Bars) -> str | None:
     hour = int(rng.integers(bars.ts_open_ns[0] - DAY_NS, bars.ts_close_ns[-1] + DAY_NS)) // HOUR_NS * HOUR_NS
     at_ns = int(one_of(rng, hour, one_of(rng, *bars.ts_open_ns.tolist()), one_of(rng, *bars.ts_close_ns.tolist())))
     return f"{datetime.fromtimestamp(max(at_ns, 0) // 10**9, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def entry_prices(rng: np.random.Generator, target: float, close: float, spread: float, den: int) -> list[float]:
+    """Limit and trigger: none, one of them, or both, mostly on the side where they have to wait."""
+    named = one_of(rng, (0, 0), (0, 0), (1, 0), (0, 1), (1, 1))
+    side = math.copysign(1.0, target) * (1 if rng.random() < 0.9 else -1)
+    sides = (one_of(rng, -1, 1) if named[1] else -1, 1)
+    return [
+        round((close + side * away * spread * float(rng.choice([0.0, 0.2, 0.5, 1.0, 3.0]))) * den) / den if has else NAN
+        for has, away in zip(named, sides, strict=True)
+    ]
 
 
 def world_of(seed: int, count: int = 80) -> World:
@@ -256,35 +271,74 @@ class Watched(reference.Reference):
         super().post(kind, change)
 
     def intrabar(self, low: float, high: float) -> None:
-        stop, limit, fills = self.stop, self.take_profit, len(self.fills)
         super().intrabar(low, high)
+        if self.fills and self.fills[-1].bar == self.bar and self.fills[-1].reason == k.LIQUIDATION:
+            self.seen["liquidation"] += 1
+
+    def protection_within(self, worst: float, best: float) -> None:
+        stop, limit, fills = self.stop, self.take_profit, len(self.fills)
+        low, high = sorted((worst, best))
+        super().protection_within(worst, best)
         if len(self.fills) == fills:
             return
         reason = self.fills[-1].reason
-        self.seen[("", "stop", "take profit", "liquidation")[reason]] += 1
+        self.seen[("", "stop", "take profit")[reason]] += 1
         self.seen["stop and take profit in a bar"] += (
             reason == k.STOP_LOSS and low <= min(stop, limit) <= max(stop, limit) <= high
         )
         self.seen["entry and exit in a bar"] += fills > 0 and self.fills[fills - 1].bar == self.bar
 
-    def leave(self, price: float, reason: int, is_maker: bool = False) -> None:
+    def leave(self, price: float, reason: int, is_limit: bool = False, is_maker: bool = False) -> None:
         wanted, had = abs(self.lots), self.order is not None
-        super().leave(price, reason, is_maker)
+        self.seen["trailing stop"] += reason == k.STOP_LOSS and not math.isnan(self.trail)
+        super().leave(price, reason, is_limit, is_maker)
         if 0 < abs(self.lots) < wanted:
             self.seen[("", "stop in part", "take profit in part")[reason]] += 1
         self.seen["stop that finds no volume"] += abs(self.lots) == wanted and reason == k.STOP_LOSS
         self.seen["exit that ends its entry"] += had and self.order is None
 
-    def order_meets_the_open(self, price: float) -> None:
+    def open(self, price: float) -> None:
         before = self.order
-        super().order_meets_the_open(price)
-        if before is not None and self.order is not None:
+        lots = before.lots if before else 0
+        super().open(price)
+        if before is not None and self.order is before:
             kind = "an order that opens" if before.opens else "a turn" if before.turns else "a reduction"
-            self.seen[f"{kind} in part"] += 1
-            self.seen["no volume for an order"] += self.order.lots == before.lots
+            self.seen[f"{kind} in part"] += before.lots != lots
+            self.seen["no volume for an order"] += before.lots == lots and self.room == 0
+
+    def place(self, goal: int, decision: reference.Decision) -> None:
+        self.seen["replaced entry"] += self.order is not None and self.order.opens and goal != self.lots
+        super().place(goal, decision)
+
+    def enter(self, entry: reference.Order, price: float, is_limit: bool = True, is_maker: bool = False) -> None:
+        has = tuple(not math.isnan(price) for price in (entry.decision.limit, entry.decision.trigger))
+        kind = {(False, False): "market", (True, False): "limit", (False, True): "stop", (True, True): "stop-limit"}[
+            has
+        ]
+        self.seen[f"{kind} entry at {('the open', 'a range')[self.phase]}{' as a maker' if is_maker else ''}"] += 1
+        self.seen["entry after protection in a bar"] += bool(self.fills) and (
+            self.fills[-1].bar == self.bar and self.fills[-1].reason != k.DECISION
+        )
+        self.traded(entry.lots)
+        super().enter(entry, price, is_limit, is_maker)
+
+    def stop_of_an_entry_within(self, price: float, low: float, high: float) -> None:
+        fills = len(self.fills)
+        super().stop_of_an_entry_within(price, low, high)
+        self.seen["stop of an entry within the bar"] += len(self.fills) > fills
+
+    def stop_comes_after(self, price: float) -> None:
+        stop = self.stop
+        super().stop_comes_after(price)
+        self.seen["stop that trails comes after a price"] += self.stop != stop and not math.isnan(stop)
 
     def market_order(self, lots: int, met: float, reason: int) -> None:
         if reason == k.DECISION and lots:
+            self.traded(lots)
+        super().market_order(lots, met, reason)
+
+    def traded(self, lots: int) -> None:
+        if lots:
             if self.lots == 0:
                 turned = bool(self.fills) and self.fills[-1].bar == self.bar and self.fills[-1].reason == k.DECISION
                 self.seen["turn" if turned else "entry"] += 1
@@ -293,7 +347,6 @@ class Watched(reference.Reference):
             else:
                 self.seen["exit" if lots == -self.lots else "reduction"] += 1
             self.seen["short" if lots < 0 else "long"] += 1
-        super().market_order(lots, met, reason)
 
     def sized(self, decision: reference.Decision, mark: float) -> int:
         lots = super().sized(decision, mark)
@@ -313,7 +366,12 @@ KINDS = (
     "stop of an entry meets the open", "take profit of an entry meets the open", "gap before a turn",
     "gap before an order that opens", "an order that opens in part", "a turn in part", "a reduction in part",
     "no volume for an order", "stop in part", "take profit in part", "stop that finds no volume",
-    "exit that ends its entry", *FINANCING, "charge of a position", "expiry of a position", "expiry of an order",
+    "exit that ends its entry", "market entry at the open", "limit entry at the open",
+    "limit entry at the open as a maker", "limit entry at a range as a maker", "stop entry at the open",
+    "stop entry at a range", "stop-limit entry at the open", "stop-limit entry at the open as a maker",
+    "stop-limit entry at a range", "stop-limit entry at a range as a maker", "stop of an entry within the bar",
+    "replaced entry", "entry after protection in a bar", "stop that trails comes after a price", "trailing stop",
+    *FINANCING, "charge of a position", "expiry of a position", "expiry of an order",
 )  # fmt: skip
 
 
@@ -443,7 +501,8 @@ def test_round_trips_are_those_of_the_fills(world: World) -> None:
         assert trip["entry_price"] == pytest.approx(mean_price(opened), rel=1e-12, abs=1e-12)
         assert trip["exit_price"] == pytest.approx(mean_price(closed), rel=1e-12, abs=1e-12, nan_ok=True)
         # of the bar of the exit only the fill is known to have been within the trip
-        held = slice(int(first["bar"]), exit_bar if exit_bar >= 0 else len(bars))
+        seen = int(first["bar"]) + (first["phase"] == k.INTRABAR)
+        held = slice(seen, max(exit_bar, seen) if exit_bar >= 0 else len(bars))
         met = [float(fill["price"]) for fill in way]
         assert trip["lowest"] == min([*met, *bars.low[held].tolist()])
         assert trip["highest"] == max([*met, *bars.high[held].tolist()])
@@ -474,7 +533,7 @@ def mean_price(fills: list[Any]) -> float:
 
 def desk(balance: str = "10000", unit: str = "0.01", allocation: float = 1.0, **named: Any) -> BacktestSettings:
     """Ticks of 0.01 and lots of 1, without fees; `risk`, `simulation` and fields of the instrument by name."""
-    tables = {name: named.pop(name) for name in ("risk", "simulation") if name in named}
+    tables = {name: named.pop(name) for name in ("risk", "simulation", "time_in_force") if name in named}
     named_account = named.pop("account", {})
     instrument = {"id": "X:X", "asset_class": "future", "tick_size": 0.01, "lot_size": 1.0, "currency": "USD"} | named
     account = {"currency": "USD", "balance": balance, "unit": unit} | named_account
@@ -483,8 +542,17 @@ def desk(balance: str = "10000", unit: str = "0.01", allocation: float = 1.0, **
     )
 
 
-def say(bar: int, target: float, stop: float = NAN, take_profit: float = NAN, confidence: float = 1.0) -> Any:
-    return bar, target, confidence, stop, take_profit
+def say(
+    bar: int,
+    target: float,
+    stop: float = NAN,
+    take_profit: float = NAN,
+    confidence: float = 1.0,
+    limit: float = NAN,
+    trigger: float = NAN,
+    trail: float = NAN,
+) -> Any:
+    return bar, target, confidence, stop, take_profit, limit, trigger, trail
 
 
 FLAT = (100.0, 100.0, 100.0, 100.0)
@@ -827,6 +895,193 @@ def test_each_amount_is_rounded_once_half_to_even() -> None:
     assert found.fills["lots"].tolist() == [2, -1, -1]
     assert found.fills["realized"].tolist() == [0, 1, 1]
     assert found.equity.tolist() == [5, 5, 6, 7]
+
+
+# entries with prices
+
+
+UP, DOWN = (100, 104, 99, 102), (100, 101, 96, 98)
+
+
+@pytest.mark.parametrize(
+    ("target", "limit", "rows", "found"),
+    [
+        (1, 101.0, [(99, 103, 98, 100)], [(1, 99, 99.0, k.OPEN, True)]),  # its first opportunity: the open
+        (1, 98.0, [UP, DOWN], [(2, 100, 98.0, k.INTRABAR, True)]),  # not more than the mark pays for
+        (1, 98.0, [UP, (95, 97, 94, 96)], [(2, 100, 98.0, k.OPEN, True)]),  # rested: at its limit, not at the gap
+        (-1, 103.0, [UP], [(1, -97, 103.0, k.INTRABAR, True)]),
+        (-1, 105.0, [UP, UP], []),
+    ],
+)
+def test_a_limit_entry(target: int, limit: float, rows: Sequence[Row], found: Any) -> None:
+    made = traded(desk(simulation={"slippage_ticks": 5}), [FLAT, *rows], say(0, target, limit=limit))
+    assert entries(made) == found
+
+
+@pytest.mark.parametrize(
+    ("target", "trigger", "rows", "found"),
+    [
+        (1, 103.0, [(104, 105, 103, 104)], [(1, 97, 104.05, k.OPEN, False)]),  # a gap: what the open costs
+        (1, 103.0, [DOWN, UP], [(2, 97, 103.05, k.INTRABAR, False)]),
+        (-1, 97.0, [UP, DOWN], [(2, -100, 96.95, k.INTRABAR, False)]),
+        (1, 105.0, [UP, UP], []),
+    ],
+)
+def test_a_stop_entry(target: int, trigger: float, rows: Sequence[Row], found: Any) -> None:
+    made = traded(desk(simulation={"slippage_ticks": 5}), [FLAT, *rows], say(0, target, trigger=trigger))
+    assert entries(made) == found
+
+
+@pytest.mark.parametrize(
+    ("limit", "rows", "found"),
+    [
+        (103.5, [UP], [(1, 96, 103.0, k.INTRABAR, True)]),  # at the trigger, without slippage
+        (102.0, [UP], []),  # nobody knows whether the market came back to it
+        (102.0, [UP, (103, 104, 101, 102)], [(2, 98, 102.0, k.INTRABAR, True)]),
+        (102.0, [(104, 105, 101, 102)], [(1, 98, 102.0, k.INTRABAR, True)]),  # the open was first
+        (104.5, [(104, 105, 101, 102)], [(1, 95, 104.0, k.OPEN, True)]),
+    ],
+)
+def test_a_stop_limit_entry(limit: float, rows: Sequence[Row], found: Any) -> None:
+    backtest = desk(simulation={"slippage_ticks": 5})
+    assert entries(traded(backtest, [FLAT, *rows], say(0, 1, limit=limit, trigger=103.0))) == found
+
+
+@pytest.mark.parametrize(
+    ("force", "found"),
+    [("GoodTillCancel", [(3, 100, 97.0)]), ("Day", []), ("ImmediateOrCancel", [])],
+)
+def test_how_long_a_limit_entry_rests(force: str, found: Any) -> None:
+    made = traded(desk(time_in_force=force), [FLAT, FLAT, FLAT, DOWN], say(0, 1, limit=97.0))
+    assert [fill[:3] for fill in briefly(made)] == found
+
+
+def test_a_day_order_meets_all_of_its_first_day() -> None:
+    said = say(0, 1, limit=97.0), say(1, 1, limit=97.5)
+    assert briefly(traded(desk(time_in_force="Day"), [FLAT, DOWN], said[0]))[0][0] == 1
+    # and another price is a new order
+    found = traded(desk(time_in_force="Day"), [FLAT, FLAT, DOWN], *said)
+    assert briefly(found) == [(2, 100, 97.5, k.INTRABAR, k.DECISION)]
+    # a day of six bars, which the order of the fourth one meets from the fifth on
+    rows = [FLAT] * 9
+    bars = bars_of([*rows[:5], DOWN, *rows[6:]], 6)
+    assert len(trade(desk(time_in_force="Day"), bars, signals_of([say(3, 1, limit=97.0)])).fills) == 1
+    bars = bars_of([*rows[:6], DOWN, *rows[7:]], 6)
+    assert len(trade(desk(time_in_force="Day"), bars, signals_of([say(3, 1, limit=97.0)])).fills) == 0
+
+
+def test_an_immediate_order_trades_at_its_first_opportunity_alone() -> None:
+    at_once = desk(time_in_force="ImmediateOrCancel")
+    assert entries(traded(at_once, [FLAT, DOWN], say(0, 1, limit=100.0))) == [(1, 100, 100.0, k.OPEN, True)]
+    # that of a stop comes with its trigger
+    assert entries(traded(at_once, [FLAT, FLAT, UP], say(0, 1, trigger=103.0))) == [(2, 97, 103.0, k.INTRABAR, False)]
+    assert entries(traded(at_once, [FLAT, UP, FLAT], say(0, 1, limit=101.0, trigger=103.0))) == []
+
+
+def test_a_stop_that_trails_is_tested_before_the_bar_moves_it() -> None:
+    rows = [FLAT, (100, 106, 99, 104), (104, 105, 103, 104), (103, 104, 101, 102)]
+    found = traded(desk(), rows, say(0, 1, trail=2.0))
+    assert briefly(found) == [
+        (1, 100, 100.0, k.OPEN, k.DECISION),
+        (2, -100, 104.0, k.OPEN, k.STOP_LOSS),  # the high of 106 put it at 104
+    ]
+    short = traded(desk(), [FLAT, (100, 101, 97, 98), (98, 99.5, 98, 99)], say(0, -1, trail=2.0))
+    assert briefly(short)[1:] == [(2, 100, 99.0, k.INTRABAR, k.STOP_LOSS)]
+
+
+def test_a_trail_begins_at_the_entry_or_at_a_tighter_stop() -> None:
+    quiet, within = (100, 100.5, 99.5, 100), (100.0, 110.0, 90.0, 100.0)
+    wide = traded(desk(), [FLAT, quiet, within], say(0, 1, 90.5, trail=2.0))
+    assert briefly(wide)[1][2] == 98.5  # of the high of 100.5
+    tight = traded(desk(), [FLAT, quiet, within], say(0, 1, 99.25, trail=2.0))
+    assert briefly(tight)[1][2] == 99.25
+    inside = traded(desk(), [FLAT, within], say(0, 1, trail=2.0, limit=98.0))
+    assert [fill[2] for fill in briefly(inside)] == [98.0, 96.0]  # not of the high, which may have come before
+
+
+def test_a_trail_never_goes_back() -> None:
+    rows = [FLAT, FLAT, (100, 106, 100, 106), (106, 106, 105, 105), (105, 105, 100, 100)]
+    found = traded(desk(), rows, say(0, 1, trail=2.0), say(2, 1, 90, trail=5.0))
+    assert briefly(found)[1:] == [(4, -100, 104.0, k.INTRABAR, k.STOP_LOSS)]
+
+
+def test_a_trail_is_lost_at_the_stop() -> None:
+    found = traded(desk(risk={"risk_per_trade": 0.01}), [FLAT, (100, 100, 90, 100)], say(0, 1, trail=5.0))
+    assert (briefly(found)[0][1], found.fills["realized"][1]) == (20, -100_00)
+
+
+def entries(found: Executed) -> list[tuple[Any, ...]]:
+    """(bar, lots, price, phase, as a limit order) of the fills."""
+    return [tuple(row) for row in found.fills[["bar", "lots", "price", "phase", "is_limit"]].tolist()]
+
+
+def test_what_entered_within_a_bar_may_be_stopped_in_it_but_takes_no_profit() -> None:
+    within = (100.0, 110.0, 90.0, 100.0)
+    stopped = traded(desk(), [FLAT, within], say(0, 1, 95, 105, limit=98.0))
+    assert briefly(stopped)[1:] == [(1, -100, 95.0, k.INTRABAR, k.STOP_LOSS)]
+    kept = traded(desk(), [FLAT, within, within], say(0, 1, NAN, 105, limit=98.0))
+    assert briefly(kept)[1:] == [(2, -100, 105.0, k.INTRABAR, k.TAKE_PROFIT)]
+
+
+def test_a_stop_on_the_wrong_side_of_an_entry_within_a_bar_costs_no_less_than_the_entry() -> None:
+    found = traded(desk(), [FLAT, (100, 110, 90, 100)], say(0, 1, 99, limit=98.0))
+    assert [fill[2:4] for fill in briefly(found)] == [(98.0, k.INTRABAR), (98.0, k.INTRABAR)]
+
+
+def test_protection_is_before_an_entry_within_a_bar() -> None:
+    """What is added after the stop is a new position, with the stop of its own, which the bar holds too."""
+    rows = [FLAT, FLAT, (100, 100, 90, 95)]
+    found = traded(desk(), rows, say(0, 0.5, 95), say(1, 1, 95, limit=98.0))
+    assert briefly(found)[1:] == [
+        (2, -50, 95.0, k.INTRABAR, k.STOP_LOSS),
+        (2, 50, 98.0, k.INTRABAR, k.DECISION),
+        (2, -50, 95.0, k.INTRABAR, k.STOP_LOSS),
+    ]
+
+
+def test_margin_is_looked_at_after_an_entry_within_a_bar() -> None:
+    backtest = desk(risk={"risk_per_trade": 1.0, "max_leverage": 20.0}, margin=MARGIN)
+    found = traded(backtest, [FLAT, (100, 101, 60, 90)], say(0, 1, 50.0, limit=99.0))
+    assert [fill[2:] for fill in briefly(found)] == [
+        (99.0, k.INTRABAR, k.DECISION),
+        (60.0, k.INTRABAR, k.LIQUIDATION),
+    ]
+    short = traded(backtest, [FLAT, (100, 140, 99, 110)], say(0, -1, 150.0, limit=101.0))
+    assert [fill[2:] for fill in briefly(short)][1:] == [(140.0, k.INTRABAR, k.LIQUIDATION)]
+
+
+def test_a_turn_closes_at_once_and_waits_to_open() -> None:
+    rows = [FLAT, FLAT, UP, (100, 106, 99, 105)]
+    found = traded(desk(), rows, say(0, 1), say(1, -1, limit=105.0))
+    assert briefly(found)[1:] == [
+        (2, -100, 100.0, k.OPEN, k.DECISION),
+        (3, -95, 105.0, k.INTRABAR, k.DECISION),
+    ]
+
+
+def test_another_price_replaces_what_works_and_changes_nothing_after_it_has_traded() -> None:
+    rows = [FLAT, FLAT, DOWN, FLAT, (100, 110, 90, 100)]
+    said = say(0, 1, limit=90.0), say(1, 1, limit=97.0), say(2, 1, limit=95.0), say(3, 1)
+    assert briefly(traded(desk(), rows, *said)) == [(2, 100, 97.0, k.INTRABAR, k.DECISION)]
+
+
+def test_a_new_target_takes_an_entry_back() -> None:
+    assert briefly(traded(desk(), [FLAT, FLAT, DOWN], say(0, 1, limit=97.0), say(1, 0))) == []
+
+
+def test_an_entry_rests_for_as_long_as_it_takes() -> None:
+    found = traded(
+        desk(), [FLAT] * 50 + [DOWN], say(0, 1, 90, limit=97.0), say(20, 1, 91, limit=97.0), say(30, 1, limit=97.0)
+    )
+    assert briefly(found) == [(50, 100, 97.0, k.INTRABAR, k.DECISION)]
+
+
+def test_an_entry_is_sized_by_its_own_price() -> None:
+    at_risk = desk(risk={"risk_per_trade": 0.01})
+    found = traded(at_risk, [FLAT, DOWN], say(0, 1, 95, limit=97.0))
+    assert [fill[1] for fill in briefly(found)] == [50]  # 100 at 2 each
+    dear = traded(desk(), [FLAT, (100, 130, 100, 125)], say(0, 1, trigger=125.0))
+    assert [fill[1] for fill in briefly(dear)] == [80]
 
 
 MARGIN = {"initial_rate": 0.5, "maintenance_rate": 0.25}

@@ -23,6 +23,7 @@ from tradingd.core.memory import Library
 from tradingd.feeds.bars.table import Bars
 from tradingd.journal.reader import JournalReader
 from tradingd.journal.verify import verify
+from tradingd.kernels.calls import PRICES
 from tradingd.strategies.contract import PythonStrategy, Target
 from tradingd.strategies.loader import load_strategy
 
@@ -53,7 +54,7 @@ def lawful(world: World) -> World:
     instrument, signals = world.settings.instrument, world.signals.copy()
     if not instrument.negative_prices:
         assume(world.bars.low.min() >= instrument.tick_size / 2)
-        for name in ("stop", "take_profit"):
+        for name in PRICES:
             signals[name][~(signals[name] >= instrument.tick_size)] = np.nan
     return World(world.settings, world.bars, signals, world.funding)
 

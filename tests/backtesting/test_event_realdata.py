@@ -18,7 +18,7 @@ from tradingd.catalogue.store import Catalogue
 from . import shown
 
 pytestmark = pytest.mark.realdata
-STRATEGIES = ("coin_flip", "mean_reversion", "sma_cross")
+STRATEGIES = ("coin_flip", "donchian", "mean_reversion", "sma_cross")
 EXITS: tuple[dict[str, Any], ...] = ({"kind": "fixed_ratio"}, {"kind": "trailing_atr"})
 LEAVES = [[], [EXITS[0]], [EXITS[1]], list(EXITS)]
 

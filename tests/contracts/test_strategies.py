@@ -57,6 +57,8 @@ PARAMS = [
     ("mean_reversion", {"period": 2, "entry": 0.5, "leave": 0.1, "long_only": True}),
     ("pair_reversion", {}),
     ("pair_reversion", {"period": 2, "entry": 0.5, "leave": 0.1}),
+    ("donchian", {}),
+    ("donchian", {"length": 2, "period": 1, "multiple": 0.5, "long_only": True}),
     ("coin_flip", {}),
     ("coin_flip", {"seed": -7, "hold_bars": 1, "long_only": True}),
 ]

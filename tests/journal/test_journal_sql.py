@@ -70,6 +70,9 @@ def test_fields_have_their_types_and_defaults(reader: JournalReader) -> None:
         "price": 1e-308,
         "stop": None,
         "take_profit": None,
+        "limit": None,
+        "trigger": None,
+        "trail": None,
     }
     assert reader.sql("SELECT DISTINCT detail FROM feed_status").item() == "day 1\n'quoted' \U0001f4c8"
 

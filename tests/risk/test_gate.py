@@ -64,6 +64,12 @@ def test_an_ordinary_order_passes(context: World, order: Make) -> None:
         {"ord_type": OrdType.LIMIT, "price": -1.0},
         {"ord_type": OrdType.STOP, "price": 101.0},
         {"stop_loss": 0.001},
+        {"ord_type": OrdType.STOP_LIMIT, "price": 100.0},
+        {"ord_type": OrdType.TRAILING_STOP, "stop_px": 99.0},
+        {"ord_type": OrdType.TRAILING_STOP, "stop_px": 99.0, "trail": 0.0},
+        {"ord_type": OrdType.TRAILING_STOP, "stop_px": 99.0, "trail": 0.005},
+        {"ord_type": OrdType.TRAILING_STOP, "trail": 1.0},
+        {"ord_type": OrdType.STOP_LIMIT, "stop_px": 100.0},
     ],
 )
 def test_well_formed(context: World, order: Make, fields: dict[str, Any]) -> None:
@@ -154,6 +160,9 @@ def test_crossed_book(context: World, order: Make) -> None:
         ({"ord_type": OrdType.LIMIT, "price": 105.01}, False),
         ({"ord_type": OrdType.LIMIT, "price": 94.99}, False),
         ({"ord_type": OrdType.STOP, "stop_px": 105.01}, False),
+        ({"ord_type": OrdType.STOP_LIMIT, "stop_px": 104.0, "price": 105.0}, True),
+        ({"ord_type": OrdType.STOP_LIMIT, "stop_px": 104.0, "price": 105.01}, False),
+        ({"ord_type": OrdType.STOP_LIMIT, "stop_px": 105.01, "price": 104.0}, False),
         # protective: a stop and a far target of a long position
         ({"side": Side.SELL, "ord_type": OrdType.STOP, "stop_px": 60.0, "reduce_only": True}, True),
         ({"side": Side.SELL, "ord_type": OrdType.LIMIT, "price": 160.0, "reduce_only": True}, True),

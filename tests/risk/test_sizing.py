@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tradingd.commands import Approved
-from tradingd.events import Decision, OrderRequested, Side
+from tradingd.events import Decision, OrderRequested, OrdType, Side
 from tradingd.reducers.apply import apply
 from tradingd.risk.bracket import bracket_orders, cancels
 from tradingd.risk.context import RiskContext
@@ -124,3 +124,34 @@ def test_a_kill_switch_takes_back_what_can_add_exposure(context: World, order: M
     for wish in wishes:
         apply(world.ledger, world.instruments, wish, 0)
     assert cancels(world.ledger, "operator") == []
+
+
+@pytest.mark.parametrize(
+    ("prices", "made"),
+    [
+        ({}, OrdType.MARKET),
+        ({"limit": 80.0}, OrdType.LIMIT),
+        ({"trigger": 80.0}, OrdType.STOP),
+        ({"limit": 80.0, "trigger": 79.0}, OrdType.STOP_LIMIT),
+    ],
+)
+def test_what_opens_has_the_prices_of_its_entry(context: World, prices: dict[str, float], made: OrdType) -> None:
+    order = order_for(context(), decision(0.5, **prices))
+    assert order is not None
+    assert (order.ord_type, order.price, order.stop_px) == (made, prices.get("limit"), prices.get("trigger"))
+    assert order.quantity == (62.5 if prices else 50.0)  # of its own price
+
+
+def test_what_reduces_or_turns_is_a_market_order(context: World) -> None:
+    for target in (0.1, -0.5):
+        order = order_for(context(position={0: 5000}), decision(target, limit=100.0, trigger=100.0))
+        assert order is not None and (order.ord_type, order.reduce_only, order.price) == (OrdType.MARKET, True, None)
+
+
+def test_the_stop_sizes_by_its_distance_from_the_entry(context: World) -> None:
+    assert target_lots(context(risk_per_trade=0.01), decision(1.0, stop=94.0, limit=96.0)) == 5000
+
+
+def test_a_trail_sizes_by_its_distance_where_there_is_no_stop(context: World) -> None:
+    assert target_lots(context(risk_per_trade=0.01), decision(1.0, trail=4.0)) == 2500
+    assert target_lots(context(risk_per_trade=0.01), decision(1.0, stop=98.0, trail=4.0)) == 5000

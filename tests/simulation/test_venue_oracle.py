@@ -36,19 +36,23 @@ START_S = 12 * 3600 - CLOSE_S
 LATENCY_S = 2
 
 
+AWAKE = {"stop": "market", "stop-limit": "limit", "trailing": "market"}  # what a stop becomes
+
+
 @dataclass
 class Rest:
     """An order at the reference venue."""
 
     name: str
     sign: int
-    kind: str  # market, limit, stop
+    kind: str  # market, limit, stop, stop-limit
     force: str
     lots: int
     limit: int  # in ticks
     trigger: int  # in ticks
     reduces: bool
     parent: str | None
+    trail: int = 0  # in ticks
     fresh: bool = True
     alive: bool = True
     until: int | None = None
@@ -101,8 +105,8 @@ class Reference:
         seen = (quote[0] if quote else None) if self.by_mid or self.spread else self.last
         if self.spread and not self.is_quoted:
             seen = None if self.last is None else self.made(rest, self.last)
-        if rest.kind == "stop" and seen is not None and self.beyond(rest, seen):
-            rest.kind = "market"
+        if rest.kind in AWAKE and seen is not None and self.beyond(rest, seen):
+            rest.kind = AWAKE[rest.kind]
         if quote:
             self.offer_quote(rest, *quote)
 
@@ -155,9 +159,12 @@ class Reference:
         return 2 * (math.ceil(price / 2) + self.spread if rest.sign > 0 else math.floor(price / 2) - self.spread)
 
     def asleep(self, rest: Rest, price: int, *, triggers: bool) -> bool:
-        if rest.kind == "stop" and triggers and self.beyond(rest, price):
-            rest.kind = "market"
-        return rest.kind == "stop"
+        if rest.kind in AWAKE and triggers and self.beyond(rest, price):
+            rest.kind = AWAKE[rest.kind]
+        elif rest.kind == "trailing" and triggers:  # nearest tick, ties to the even one
+            near = round(price / 4 + rest.sign * rest.trail)
+            rest.trigger = min(rest.trigger, near) if rest.sign > 0 else max(rest.trigger, near)
+        return rest.kind in AWAKE
 
     def beyond(self, rest: Rest, price: int) -> bool:
         return price >= 4 * rest.trigger if rest.sign > 0 else price <= 4 * rest.trigger
@@ -217,7 +224,13 @@ class Reference:
 
 TICK, LOT = 0.5, 0.1
 FORCES = {"gtc": TimeInForce.GTC, "ioc": TimeInForce.IOC, "day": TimeInForce.DAY}
-KINDS = {"market": OrdType.MARKET, "limit": OrdType.LIMIT, "stop": OrdType.STOP}
+KINDS = {
+    "market": OrdType.MARKET,
+    "limit": OrdType.LIMIT,
+    "stop": OrdType.STOP,
+    "stop-limit": OrdType.STOP_LIMIT,
+    "trailing": OrdType.TRAILING_STOP,
+}
 
 
 def at_ns(second: int) -> int:
@@ -253,10 +266,11 @@ def request(rest: Rest) -> OrderRequested:
         quantity=rest.lots / 10,
         ord_type=KINDS[rest.kind],
         time_in_force=FORCES[rest.force],
-        price=rest.limit * TICK if rest.kind == "limit" else None,
-        stop_px=rest.trigger * TICK if rest.kind == "stop" else None,
+        price=rest.limit * TICK if rest.kind in ("limit", "stop-limit") else None,
+        stop_px=rest.trigger * TICK if rest.kind in AWAKE else None,
         reduce_only=rest.reduces,
         parent=rest.parent,
+        trail=rest.trail * TICK if rest.kind == "trailing" else None,
     )
 
 
@@ -351,11 +365,12 @@ ENTRY = {
 def sends(draw: st.DrawFn) -> tuple[str, Any]:
     fields = {
         "sign": draw(st.sampled_from([1, -1])),
-        "kind": draw(st.sampled_from(["market", "limit", "stop"])),
+        "kind": draw(st.sampled_from(list(KINDS))),
         "force": draw(st.sampled_from(["gtc", "gtc", "ioc", "day"])),
         "lots": draw(st.integers(1, 10)),
         "limit": draw(st.integers(15, 25)),
         "trigger": draw(st.integers(15, 25)),
+        "trail": draw(st.integers(1, 4)),
         "reduces": draw(st.booleans()),
         "parent": draw(st.sampled_from([None, None, "o0", "o1"])),
     }

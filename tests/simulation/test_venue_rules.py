@@ -514,12 +514,14 @@ def known_order(status: OrdStatus, filled_lots: int = 0, **fields: Any) -> Order
 def test_a_new_venue_takes_over_what_the_ledger_knows() -> None:
     # given an order that had not arrived, it arrives
     floor = Floor()
-    venue.adopt(floor.state, floor.terms, known_order(OrdStatus.PENDING_NEW), floor.now_ns)
+    venue.adopt(floor.state, floor.terms, known_order(OrdStatus.PENDING_NEW), floor.market, floor.now_ns)
     assert floor.wait() == [OrderAccepted("k")]
     # given a resting limit with a part filled, the rest works on as a maker, until the end of its day
     floor = Floor(session=DAY_SESSION)
     limit = {"ord_type": OrdType.LIMIT, "price": 100.0, "time_in_force": TimeInForce.DAY}
-    venue.adopt(floor.state, floor.terms, known_order(OrdStatus.PARTIALLY_FILLED, 4, **limit), floor.now_ns)
+    venue.adopt(
+        floor.state, floor.terms, known_order(OrdStatus.PARTIALLY_FILLED, 4, **limit), floor.market, floor.now_ns
+    )
     assert venue.due_ns(floor.state) == NOON_NS + 4 * 3600 * NS
     (filled,) = floor.trade(101.0)
     assert (filled.last_px, filled.last_qty, filled.cum_qty, filled.maker) == (100.0, 0.6, 1.0, True)
@@ -529,7 +531,7 @@ def test_a_new_venue_takes_over_what_the_ledger_knows() -> None:
 def test_a_stop_that_has_traded_does_not_sleep_again(filled_lots: int, wakes: bool) -> None:
     floor = Floor()
     stop = {"ord_type": OrdType.STOP, "stop_px": 90.0}
-    venue.adopt(floor.state, floor.terms, known_order(OrdStatus.NEW, filled_lots, **stop), floor.now_ns)
+    venue.adopt(floor.state, floor.terms, known_order(OrdStatus.NEW, filled_lots, **stop), floor.market, floor.now_ns)
     assert bool(floor.trade(95.0)) is wakes
 
 
@@ -544,3 +546,88 @@ def test_time_may_be_told_in_any_steps() -> None:
         return [fact for step in steps for fact in floor.wait(step)]
 
     assert story([100.0]) == story([10.0] * 10) == story([20.0, 30.0, 0.0, 50.0])
+
+
+# --- stop-limit orders ------------------------------------------------------------------------------------------------
+
+
+def stop_limit(floor: Floor, side: Side, stop_px: float, price: float, **fields: Any) -> None:
+    floor.send(side, ord_type=OrdType.STOP_LIMIT, stop_px=stop_px, price=price, **fields)
+
+
+def test_a_stop_limit_sleeps_and_is_then_a_limit_order() -> None:
+    floor = Floor(slippage_ticks=3)
+    stop_limit(floor, Side.BUY, 101.0, 101.5)
+    floor.wait()
+    assert floor.trade(100.0) == []
+    assert venue.touch_levels(floor.state, floor.terms, 0) == (-math.inf, 101.0)
+    # when it wakes within its limit it trades at once, without slippage
+    assert fills(floor.trade(101.0)) == [("o1", 101.0, 1.0, False)]
+
+
+def test_a_stop_limit_that_wakes_beyond_its_limit_rests() -> None:
+    floor = Floor()
+    stop_limit(floor, Side.BUY, 101.0, 101.5)
+    floor.wait()
+    assert fills(floor.trade(102.0)) == []
+    assert venue.touch_levels(floor.state, floor.terms, 0) == (101.5, math.inf)
+    assert fills(floor.trade(101.0)) == [("o1", 101.5, 1.0, True)]
+
+
+def test_a_stop_limit_that_arrives_beyond_its_trigger_is_awake() -> None:
+    floor = Floor()
+    floor.market.last[0] = 103.0
+    floor.book(bid=102.5, ask=103.0)
+    stop_limit(floor, Side.BUY, 101.0, 104.0)
+    assert fills(floor.wait()) == [("o1", 103.0, 1.0, False)]
+
+
+def test_an_immediate_stop_limit_ends_where_it_wakes() -> None:
+    floor = Floor()
+    stop_limit(floor, Side.BUY, 101.0, 101.5, time_in_force=TimeInForce.IOC)
+    floor.wait()
+    assert floor.trade(100.0) == []
+    assert floor.trade(102.0) == [OrderCanceled("o1", "not filled at once")]
+
+
+# --- stops that trail -------------------------------------------------------------------------------------------------
+
+
+def trailing(floor: Floor, side: Side, stop_px: float, trail: float, **fields: Any) -> None:
+    floor.send(side, ord_type=OrdType.TRAILING_STOP, stop_px=stop_px, trail=trail, reduce_only=True, **fields)
+    floor.wait()
+
+
+def test_a_trailing_stop_follows_and_never_goes_back() -> None:
+    floor = Floor().holding(1.0)
+    trailing(floor, Side.SELL, 98.0, 2.0)
+    assert venue.touch_levels(floor.state, floor.terms, 0) == (98.0, 100.0)
+    assert [floor.trade(price) for price in (101.0, 103.0, 101.5)] == [[], [], []]
+    assert venue.touch_levels(floor.state, floor.terms, 0) == (101.0, 103.0)
+    assert fills(floor.trade(101.0)) == [("o1", 101.0, 1.0, False)]
+
+
+def test_one_that_buys_follows_downwards() -> None:
+    floor = Floor().holding(-1.0)
+    trailing(floor, Side.BUY, 102.0, 2.0)
+    assert [floor.trade(price) for price in (99.0, 97.0, 98.5)] == [[], [], []]
+    assert venue.touch_levels(floor.state, floor.terms, 0) == (97.0, 99.0)
+    assert fills(floor.trade(99.5)) == [("o1", 99.5, 1.0, False)]
+
+
+def test_where_prices_are_mids_it_follows_the_opposite_quote() -> None:
+    floor = Floor(price_source=PriceSource.MID).holding(1.0)
+    trailing(floor, Side.SELL, 95.0, 2.0)
+    floor.trade(120.0)
+    floor.quote(bid=100.0, ask=130.0)
+    assert venue.touch_levels(floor.state, floor.terms, 0) == (98.0, 100.0)
+
+
+def test_one_that_is_adopted_goes_on_from_where_it_was() -> None:
+    floor = Floor()
+    order = known_order(OrdStatus.NEW, ord_type=OrdType.TRAILING_STOP, stop_px=95.0, trail=2.0, side=Side.SELL)
+    venue.lay(floor.state, floor.terms, order, floor.market, floor.now_ns)
+    floor.trade(103.0)
+    laid = floor.state.working.pop("k")
+    venue.adopt(floor.state, floor.terms, order, floor.market, floor.now_ns, stop=laid)
+    assert venue.touch_levels(floor.state, floor.terms, 0) == (101.0, 103.0)

@@ -6,6 +6,7 @@ from tradingd.kernels.random import splitmix64, uniform
 from tradingd.strategies.checks import bars_of_closes, random_walk
 from tradingd.strategies.coin_flip import coin_flip
 from tradingd.strategies.contract import compiled
+from tradingd.strategies.donchian import channel, donchian
 from tradingd.strategies.exits.fixed_ratio import fixed_ratio
 from tradingd.strategies.exits.trailing_atr import trailing_atr
 from tradingd.strategies.mean_reversion import mean_reversion
@@ -127,3 +128,32 @@ def test_a_fixed_ratio_in_ranges_waits_until_they_are_warm():
     assert np.isnan(result["stop"][:2]).all()
     assert result["stop"][2:].tolist() == [100.0, 100.0]
     assert result["take_profit"][2:].tolist() == [106.0, 106.0]
+
+
+DONCHIAN = {"length": 3, "period": 2, "multiple": 2.0}
+
+
+def test_donchian_waits_at_the_nearer_end_of_its_channel():
+    closes = [100.0, 104.0, 102.0, 101.5, 100.5]
+    result = outs(donchian, closes, DONCHIAN)
+    assert result["target"].tolist() == [0, 0, 1, -1, -1]
+    assert result["trigger"][2:].tolist() == [104.0, 100.0, 100.5]
+    assert result["trail"][2:4].tolist() == [2.0 * 3.0, 2.0 * 1.75]
+    assert outs(donchian, closes, DONCHIAN | {"long_only": True})["target"].tolist() == [0, 0, 1, 1, 1]
+
+
+def test_donchian_holds_until_its_stop_is_reached_and_waits_anew():
+    # given a channel whose top is reached at 105, with a stop that trails by 4
+    result = outs(donchian, [100.0, 102.0, 104.0, 105.0, 108.0, 105.0, 103.5, 103.0], DONCHIAN)
+    assert result["target"][2:].tolist() == [1, 1, 1, 1, 0, -1]
+    assert (result["trigger"][2:6] == 104.0).all() and (result["trail"][2:6] == 4.0).all()
+    assert np.isnan(result["trigger"][6])
+
+
+def test_the_channel_is_drawn_as_it_is_traded():
+    bars = random_walk(100)
+    upper, lower = channel(bars["high"], bars["low"], 7)
+    assert np.isnan(upper[:6]).all() and np.isnan(lower[:6]).all()
+    assert upper[6:].tolist() == [bars["high"][i - 6 : i + 1].max() for i in range(6, 100)]
+    assert lower[6:].tolist() == [bars["low"][i - 6 : i + 1].min() for i in range(6, 100)]
+    assert np.isnan(channel(bars["high"][:3], bars["low"][:3], 7)[0]).all()

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingd.events import Signal
+from tradingd.events import Signal, TimeInForce
 from tradingd.strategies.combine import Vote, combine
 from tradingd.strategies.settings import CombineSettings
 
 
-def vote(name, target, confidence=1.0, weight=1.0, stop=None, take_profit=None, price=100.0, ts=1):
-    return Vote(Signal(name, 0, ts, target, confidence, price, stop, take_profit), weight)
+def vote(name, target, confidence=1.0, weight=1.0, stop=None, take_profit=None, price=100.0, ts=1, **entry):
+    return Vote(Signal(name, 0, ts, target, confidence, price, stop, take_profit, **entry), weight)
 
 
 def decide(*votes, **settings):
@@ -74,3 +74,29 @@ def test_a_decision_is_never_more_than_the_boldest_vote(votes, min_confidence, q
     target = decide(*votes, min_confidence=min_confidence, quorum=quorum).target
     assert abs(target) <= max(abs(v.signal.target) for v in votes) * (1.0 + 1e-12)
     assert str(target) != "-0.0"
+
+
+def test_an_entry_waits_only_where_all_that_agree_name_a_price():
+    both = vote("a", 1.0, limit=99.0, trigger=102.0), vote("b", 1.0, limit=98.0, trigger=103.0)
+    decision = decide(*both, vote("c", -0.5, limit=110.0, trigger=90.0), vote("d", 0.0))
+    assert (decision.limit, decision.trigger) == (98.0, 103.0)
+    assert (decide(*both, vote("c", 0.5, limit=97.0)).limit, decide(*both, vote("c", 0.5)).trigger) == (97.0, None)
+    short = decide(vote("a", -1.0, limit=101.0, trigger=98.0), vote("b", -1.0, limit=103.0, trigger=99.0))
+    assert (short.limit, short.trigger) == (103.0, 98.0)
+    assert decide(vote("a", 1.0, limit=99.0), vote("b", -1.0, limit=101.0)).limit is None
+
+
+def test_an_entry_works_for_the_shortest_time_of_those_that_agree():
+    votes = [vote("a", 1.0), vote("b", 1.0), vote("c", -1.0)]
+    timed = [
+        Vote(v.signal, 1.0, force)
+        for v, force in zip(votes, (TimeInForce.GTC, TimeInForce.DAY, TimeInForce.IOC), strict=True)
+    ]
+    assert decide(*timed).time_in_force is TimeInForce.DAY
+    assert decide(votes[0]).time_in_force is TimeInForce.GTC
+
+
+def test_the_shortest_trail_of_those_that_agree():
+    votes = vote("a", 1.0, trail=3.0), vote("b", 1.0, trail=2.0), vote("c", 1.0), vote("d", -1.0, trail=1.0)
+    assert decide(*votes).trail == 2.0
+    assert decide(vote("a", 1.0, trail=3.0), vote("b", -1.0, trail=3.0)).trail is None

@@ -97,7 +97,7 @@ def test_what_is_wrong_with_a_file_is_one_line_that_says_where(tmp_path, text, m
 
 def test_a_missing_file_and_an_unknown_name_are_named(tmp_path):
     assert refusal(tmp_path, "none.py:x") == "can not read strategy file none.py: No such file or directory"
-    assert refusal(tmp_path, "sma_crss").startswith("no strategy 'sma_crss'; there are coin_flip, mean_reversion,")
+    assert refusal(tmp_path, "sma_crss").startswith("no strategy 'sma_crss'; there are coin_flip, donchian,")
     (tmp_path / "latin.py").write_bytes(b"# caf\xe9\n")
     assert "is not UTF-8 text" in refusal(tmp_path, "latin.py:x")
 

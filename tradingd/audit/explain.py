@@ -187,17 +187,18 @@ def _traded(case: Case, decision: Event, outcome: list[Event]) -> str:
     orders = [each for each in outcome if _by_decision(each)]
     if not orders:
         return f"nothing was traded: {_idle(case, decision, outcome)}"
-    first = orders[0].body
+    first: Any = orders[0].body
     if isinstance(first, e.OrderRefused):
         return f"the rule {first.rule} refused the order, nothing was traded: {first.text}"
-    return "it was traded" if orders[0].seq == decision.seq else "it was traded, after older orders had ended"
+    sent = "it was traded" if first.ord_type is e.OrdType.MARKET else f"it was ordered: {in_words(first, case.names)}"
+    return sent if orders[0].seq == decision.seq else f"{sent}, after older orders had ended"
 
 
 def _idle(case: Case, decision: Event, outcome: list[Event]) -> str:
     body: Any = decision.body
     before = case.newest(decision, "Decision", body.instrument)
     if before is not None and isinstance(before.body, e.Decision) and before.body.target == body.target:
-        moved = ", its stop or take profit were moved" if outcome else ""
+        moved = ", what protects its position was moved" if outcome else ""
         return f"the target is still {body.target:+.4g}, as decided at {place(before)}{moved}"
     if any(isinstance(each.body, e.CancelRequested) for each in outcome):
         return "it waited for older orders to end, and was overtaken by the next decision or by the end"

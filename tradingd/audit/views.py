@@ -18,6 +18,7 @@ from tradingd.core.snapshot import state_digest
 from tradingd.core.state import State
 from tradingd.events import Decision, Signal
 from tradingd.grid import grid_of, money_text
+from tradingd.kernels.calls import PRICES
 from tradingd.kernels.market import Market
 from tradingd.reducers.ledger import Order
 from tradingd.strategies.contract import CompiledInstance, PythonInstance
@@ -48,6 +49,9 @@ class Wish(Struct):
     confidence: float | None
     stop: float | None
     take_profit: float | None
+    limit: float | None
+    trigger: float | None
+    trail: float | None
 
 
 class StateView(Struct):
@@ -126,7 +130,7 @@ def _order(state: State, order: Order) -> OrderView:
 
 def _wish(body: Signal | Decision) -> Wish:
     confidence = body.confidence if isinstance(body, Signal) else None
-    return Wish(body.target, body.price, confidence, body.stop, body.take_profit)
+    return Wish(body.target, body.price, confidence, *(getattr(body, name) for name in PRICES))
 
 
 def _counts(state: State) -> dict[str, int]:

@@ -27,6 +27,7 @@ from tradingd.core.settings import CoreSettings
 from tradingd.core.state import initial_state
 from tradingd.events import Decision, Resumption
 from tradingd.journal.reader import JournalReader
+from tradingd.kernels.calls import PRICES
 from tradingd.rerun import Rerun, load_library, recorded_library, started
 
 Say = Callable[[int], None]
@@ -174,5 +175,5 @@ def decisions_of(commit: Commit) -> Mapping[tuple[int, int], Decision]:
     return {(seq, body.instrument): body for seq, body in bodies if isinstance(body, Decision)}
 
 
-def _wish(decision: Decision) -> tuple[float, float | None, float | None]:
-    return decision.target, decision.stop, decision.take_profit
+def _wish(decision: Decision) -> tuple[float | None, ...]:
+    return decision.target, *(getattr(decision, name) for name in PRICES)

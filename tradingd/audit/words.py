@@ -18,6 +18,7 @@ from tradingd.columns import (
     TIMEFRAMES,
 )
 from tradingd.grid import grid_of
+from tradingd.kernels.calls import PRICES
 
 DONE = {e.Side.BUY: "bought", e.Side.SELL: "sold"}
 WISH = {e.Side.BUY: "buy", e.Side.SELL: "sell"}
@@ -33,8 +34,8 @@ def number(value: float) -> str:
 
 
 def _prices(body: e.Signal | e.Decision) -> str:
-    stop = "" if body.stop is None else f", stop {number(body.stop)}"
-    return stop + ("" if body.take_profit is None else f", take profit {number(body.take_profit)}")
+    named = ((name.replace("_", " "), getattr(body, name)) for name in PRICES)
+    return "".join(f", {name} {number(price)}" for name, price in named if price is not None)
 
 
 # --- inputs -----------------------------------------------------------------------------------------------------------
@@ -105,16 +106,13 @@ def _decision(body: e.Decision, names: Names) -> str:
 
 
 def _order_requested(body: e.OrderRequested, names: Names) -> str:
-    at = {e.OrdType.LIMIT: f"limit {_price(body.price)}", e.OrdType.STOP: f"stop {_price(body.stop_px)}"}
+    prices = (("stop", body.stop_px), ("limit", body.price))
+    at = ", ".join(f"{name} {number(price)}" for name, price in prices if price is not None) or "market"
     text = f"{WISH[body.side]} {number(body.quantity)} {names.instrument(body.instrument)}"
-    text += f" at {at.get(body.ord_type, 'market')}, for {body.reason.replace('_', ' ')}"
+    text += f" at {at}, for {body.reason.replace('_', ' ')}"
     text += ", only to reduce" if body.reduce_only else ""
-    bracket = [("stop", body.stop_loss), ("take profit", body.take_profit)]
+    bracket = [("stop", body.stop_loss), ("take profit", body.take_profit), ("trailing by", body.trail)]
     return text + "".join(f", {name} {number(price)}" for name, price in bracket if price is not None)
-
-
-def _price(price: float | None) -> str:
-    return "" if price is None else number(price)
 
 
 def _order_refused(body: e.OrderRefused, names: Names) -> str:

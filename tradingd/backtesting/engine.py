@@ -10,13 +10,19 @@ from tradingd.backtesting.financing import instants_of, summed
 from tradingd.backtesting.hearing import ROOM, Records, doubled, instrument_of, signals_of
 from tradingd.backtesting.settings import BacktestSettings
 from tradingd.columns import F64, I64
+from tradingd.events import TimeInForce
 from tradingd.feeds.bars.funding import Funding
+from tradingd.feeds.bars.rows import AFTER_OPEN_NS
 from tradingd.feeds.bars.table import Bars
 from tradingd.grid import grid_of
+from tradingd.instruments import DAY_NS
 from tradingd.kernels import backtest as k
+from tradingd.kernels.calls import PRICES
 from tradingd.kernels.financing import POSTING
 from tradingd.kernels.signals import FULL
 from tradingd.kernels.trips import TRIP, round_trips
+
+TIMES_IN_FORCE = {TimeInForce.GTC: k.GTC, TimeInForce.DAY: k.DAY, TimeInForce.IOC: k.IOC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ def trade(settings: BacktestSettings, bars: Bars, signals: Records, funding: Fun
     fills = np.zeros(ROOM + 2 * len(signals), k.FILL)
     instants = instants_of(settings, bars, funding)
     postings = np.zeros(k.POSTINGS_OF_AN_INSTANT * len(instants), POSTING)
-    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, _days(settings, bars))
     records = (signals, instrument_of(settings), terms, book)
     while (reason := k.trade_bars(*columns, *records, equity, instants, postings, fills)) == FULL:
         fills = doubled(fills)
@@ -83,14 +89,23 @@ def _terms(settings: BacktestSettings) -> Records:
         margin.initial_rate, margin.maintenance_rate,
         settings.risk.max_leverage, settings.risk.risk_per_trade or 0.0, settings.allocation,
         settings.simulation.volume_share or 0.0, instrument.financing.borrow_rate,
-        account.interest_rate, account.debit_rate, instrument.is_paid,
+        account.interest_rate, account.debit_rate, instrument.is_paid, TIMES_IN_FORCE[settings.time_in_force],
     )  # fmt: skip
     return terms
+
+
+def _days(settings: BacktestSettings, bars: Bars) -> I64:
+    """The UTC day of each open, where it matters."""
+    if settings.time_in_force is not TimeInForce.DAY:
+        return np.empty(0, np.int64)
+    days: I64 = (bars.ts_open_ns + AFTER_OPEN_NS) // DAY_NS
+    return days
 
 
 def _book(settings: BacktestSettings) -> Records:
     book = np.zeros(1, k.BOOK)
     book["balance"] = settings.account.balance_units
-    for name in ("stop", "take_profit", "order_stop", "order_limit", "stop_px", "limit_px", "margin_px"):
+    prices = ("order_limit", "order_trigger", "order_stop", "order_take_profit", "order_trail")
+    for name in (*PRICES, *prices, "stop_px", "trails_by", "limit_px", "margin_px"):
         book[name] = np.nan
     return book

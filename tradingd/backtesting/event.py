@@ -42,6 +42,7 @@ def as_core_settings(settings: BacktestSettings, bars: Bars) -> CoreSettings:
         params=settings.strategy,
         exits=settings.exits,
         allocation=settings.allocation,
+        time_in_force=settings.time_in_force,
     )
     return CoreSettings(
         instruments=(msgspec.structs.replace(settings.instrument, session=Session()),),

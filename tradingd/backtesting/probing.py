@@ -10,6 +10,7 @@ from msgspec import Struct
 from tradingd.backtesting.errors import BacktestError
 from tradingd.columns import BarArray
 from tradingd.feeds.bars.table import Bars
+from tradingd.kernels.calls import PRICES
 from tradingd.strategies.loader import load_single
 from tradingd.strategies.run import Outs, StrategyRun
 
@@ -75,10 +76,10 @@ def _outs(kind: str, params: Params, bars: BarArray, base: Path, *, warmup_bars:
 
 
 def _same(a: Outs, b: Outs) -> Any:
-    prices = [np.isclose(a[name], b[name], rtol=CLOSE, atol=0.0, equal_nan=True) for name in ("stop", "take_profit")]
-    return (
-        (a["target"] == b["target"]) & np.isclose(a["confidence"], b["confidence"], rtol=CLOSE) & prices[0] & prices[1]
-    )
+    alike = (a["target"] == b["target"]) & np.isclose(a["confidence"], b["confidence"], rtol=CLOSE)
+    for name in PRICES:
+        alike &= np.isclose(a[name], b[name], rtol=CLOSE, atol=0.0, equal_nan=True)
+    return alike
 
 
 def _check_length(bars: Bars) -> None:

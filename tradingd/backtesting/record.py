@@ -28,6 +28,7 @@ from tradingd.feeds.bars.table import Bars
 from tradingd.grid import Grid, grid_of
 from tradingd.instruments import AccountSettings, Instrument
 from tradingd.kernels import backtest as k
+from tradingd.kernels.calls import PRICES
 from tradingd.kernels.signals import SIGNAL
 from tradingd.reducers.post import FINANCING
 from tradingd.risk.bracket import STOP_LOSS, TAKE_PROFIT
@@ -45,6 +46,7 @@ class Filled:
     price: float
     fee: int
     reason: int
+    is_limit: bool
     position: int = 0
     cost: int = 0
     realized: int = 0
@@ -69,7 +71,7 @@ class Record:
     postings: dict[int, list[Posted]] = field(default_factory=lambda: defaultdict(list))
     interest: dict[str, list[Posted]] = field(default_factory=lambda: defaultdict(list))
     refused: list[OrderRefused] = field(default_factory=list)
-    _reasons: dict[str, int] = field(default_factory=dict)
+    _requests: dict[str, OrderRequested] = field(default_factory=dict)
     _earned: Counter[int] = field(default_factory=Counter)
 
     def take(self, events: Iterable[Event]) -> None:
@@ -86,12 +88,13 @@ class Record:
         return Executed(signals, fills, trips_of(fills, bars), equity, account.balance_units, postings)
 
     def _requested(self, _ts_ns: int, body: OrderRequested) -> None:
-        self._reasons[body.cl_ord_id] = REASONS.get(body.reason, k.DECISION)
+        self._requests[body.cl_ord_id] = body
 
     def _filled(self, ts_ns: int, body: OrderFilled) -> None:
         lots = body.side.sign * self._lots(body.instrument).nearest(body.last_qty)
-        reason = self._reasons[body.cl_ord_id]
-        self.fills[body.instrument].append(Filled(ts_ns, lots, body.last_px, body.fee, reason))
+        order = self._requests[body.cl_ord_id]
+        reason, is_limit = REASONS.get(order.reason, k.DECISION), order.price is not None
+        self.fills[body.instrument].append(Filled(ts_ns, lots, body.last_px, body.fee, reason, is_limit))
 
     def _position(self, _ts_ns: int, body: PositionChanged) -> None:
         fill = self.fills[body.instrument][-1]
@@ -145,7 +148,7 @@ def _fills(made: Sequence[Filled], bars: Bars, balance: int) -> Records:
     at, within = np.where(settled, np.minimum(placed(times, bars)[0], len(bars) - 1), at), within & ~settled
     fills = np.zeros(len(made), k.FILL)
     fills["bar"], fills["phase"] = at, np.where(within, k.INTRABAR, k.OPEN)
-    for name in ("lots", "price", "fee", "realized", "position", "reason"):
+    for name in ("lots", "price", "fee", "realized", "position", "reason", "is_limit"):
         fills[name] = [getattr(fill, name) for fill in made]
     fills["balance"] = [balance + fill.earned for fill in made]
     return fills
@@ -171,7 +174,7 @@ def _signals(signals: Sequence[Signal], bars: Bars) -> Records:
     closes: I64 = np.array([signal.ts_bar_close_ns for signal in signals], np.int64)
     at = np.searchsorted(bars.ts_close_ns, closes).tolist()
     rows = [
-        (bar, told.target, told.confidence, _or_nan(told.stop), _or_nan(told.take_profit))
+        (bar, told.target, told.confidence, *(_or_nan(getattr(told, name)) for name in PRICES))
         for bar, told in zip(at, signals, strict=True)
     ]
     return np.array(rows, SIGNAL)

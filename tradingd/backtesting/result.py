@@ -57,7 +57,7 @@ class Traded:
     def fills(self) -> pl.DataFrame:
         """A row per fill; money in the account's currency. `ts` is the bar's open, or its close within the bar."""
         f, units = self.executed.fills, self.account.units_per_one
-        ts = np.where(f["phase"] == OPEN, self.bars.ts_open_ns[f["bar"]], self.bars.ts_close_ns[f["bar"]])
+        ts = self._ts_ns(f["phase"], f["bar"])
         return pl.DataFrame(
             {
                 "ts": pl.Series(ts, dtype=pl.Int64).cast(pl.Datetime("ns", "UTC")),
@@ -69,6 +69,7 @@ class Traded:
                 "balance": f["balance"] / units,
                 "phase": _named(PHASES, f["phase"]),
                 "reason": _named(REASONS, f["reason"]),
+                "is_limit": f["is_limit"].astype(bool),
             }
         )
 
@@ -81,19 +82,20 @@ class Traded:
         profit = (t["realized"] - t["fees"]) / units + np.where(is_open, self._open_profit(), 0.0)
         notional = np.abs(t["entry_price"]) * quantity * self.instrument.multiplier
         exits = np.where(is_open, 0, t["exit_bar"])
+        entries = t["entry_bar"]
         behind, ahead = _extremes(t)
         frame = pl.DataFrame(
             {
                 "side": _named(("short", "flat", "long"), t["side"] + 1),
-                "entry_ts_ns": self.bars.ts_open_ns[t["entry_bar"]],
+                "entry_ts_ns": self._ts_ns(t["entry_phase"], entries),
                 "entry_price": t["entry_price"],
-                "exit_ts_ns": np.where(t["phase"] == OPEN, self.bars.ts_open_ns[exits], self.bars.ts_close_ns[exits]),
+                "exit_ts_ns": self._ts_ns(t["phase"], exits),
                 "exit_price": t["exit_price"],
                 "quantity": quantity,
                 "profit": profit,
                 "fees": t["fees"] / units,
                 "return": profit / notional,
-                "bars": np.where(is_open, len(self.bars), exits) - t["entry_bar"],
+                "bars": np.where(is_open, len(self.bars), exits) - entries,
                 "mae": behind,
                 "mfe": ahead,
                 "reason": _named(REASONS, t["reason"]),
@@ -130,6 +132,10 @@ class Traded:
 
     def _repr_html_(self) -> str:
         return self.plot() + figures_table(self.metrics)
+
+    def _ts_ns(self, phases: Any, bars: Any) -> Any:
+        """The bar's open, or its close for what was within it."""
+        return np.where(phases == OPEN, self.bars.ts_open_ns[bars], self.bars.ts_close_ns[bars])
 
     def _quantity(self, lots: Any) -> Any:
         grid = grid_of(self.instrument.lot_size)

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from tradingd.config.check import check
 from tradingd.config.problems import ConfigError, Problem
+from tradingd.events import TimeInForce
 from tradingd.instruments import AccountSettings, Instrument
 from tradingd.strategies.settings import ExitSettings, Kind, ParamValue
 
@@ -37,12 +38,14 @@ class BacktestSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """kind        of the strategy: a built-in name or "path/to/file.py:name"
     strategy    its parameters
     allocation  fraction of the equity that a target of 1.0 stands for
+    time_in_force   of orders that open or add
     """
 
     kind: Kind
     strategy: dict[str, ParamValue] = {}
     exits: tuple[ExitSettings, ...] = ()
     allocation: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    time_in_force: TimeInForce = TimeInForce.GTC
     instrument: Instrument
     account: AccountSettings
     risk: SizingSettings = SizingSettings()

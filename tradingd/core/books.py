@@ -4,19 +4,21 @@ from dataclasses import fields
 
 from msgspec.structs import replace
 
+from tradingd.columns import BAR_RANGE
 from tradingd.commit import Commit
 from tradingd.core.advance import advance
 from tradingd.core.financing import count_on
 from tradingd.core.record import cut, fold, has_failed, inputs_of, started
 from tradingd.core.settings import BarSettings, CoreSettings, decode_settings
 from tradingd.core.state import State, initial_state
-from tradingd.core.watch import note_peaks, recount, watch, watch_orders
+from tradingd.core.watch import note_peaks, recount, stand_at_worst, watch, watch_orders
 from tradingd.events import AccountChanged, Event, OrderAccepted, PositionChanged, Resumed
 from tradingd.reducers.ledger import Ledger, open_accounts
 from tradingd.risk import monitor
 from tradingd.risk.context import RiskState
 from tradingd.risk.settings import RiskSettings
 from tradingd.simulation import venue
+from tradingd.simulation.state import VenueOrder
 
 # what is held, or has to be watched, is another after these
 TURNS = (AccountChanged, PositionChanged, OrderAccepted, Resumed)
@@ -51,9 +53,9 @@ class Books:
         return self._running.memory.risk
 
     @property
-    def awake(self) -> list[str]:
-        """Working stops that have been triggered."""
-        return [order.cl_ord_id for order in self._running.memory.venue.working.values() if not order.sleeps]
+    def stops(self) -> dict[str, VenueOrder]:
+        """Working stops by ClOrdID: which have been triggered, and how far those that trail have come."""
+        return self._running.memory.venue.working
 
     @property
     def _running(self) -> State:
@@ -77,6 +79,7 @@ class Books:
         advance(state, inputs_of(piece))
         fold(self.ledger, self.settings, piece)
         if turns:
+            self._stand_at_worst(piece)
             self._recount(piece.events)
 
     def _arrive(self, events: tuple[Event, ...]) -> None:
@@ -87,6 +90,12 @@ class Books:
             if order is not None and order.request.stop_px is not None:
                 venue.lay(m.venue, m.terms, order, m.market, event.ts_received_ns)
                 watch_orders(self._running, order.request.instrument)
+
+    def _stand_at_worst(self, piece: Commit) -> None:
+        for _, batch in piece.ticks:
+            if batch.kind[-1] == BAR_RANGE:
+                prices = float(batch.price[-1]), float(batch.ask_price[-1])
+                stand_at_worst(self._running, int(batch.instrument[-1]), *prices)
 
     def _recount(self, events: tuple[Event, ...]) -> None:
         state = self._running

@@ -3,16 +3,27 @@
 Every order, whoever wants it, goes through `request`.
 """
 
+import math
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from tradingd.columns import TickBatch
+from tradingd.columns import BAR_RANGE, TickBatch
 from tradingd.core import expiry, financing
 from tradingd.core.state import State
 from tradingd.core.turn import Turn
-from tradingd.core.watch import is_rate, note_peaks, recount, watch, watch_noted, watch_orders, watch_venue
+from tradingd.core.watch import (
+    is_rate,
+    note_peaks,
+    recount,
+    stand_at_worst,
+    watch,
+    watch_noted,
+    watch_orders,
+    watch_venue,
+)
 from tradingd.events import (
     AnyBody,
     CancelRequested,
@@ -31,9 +42,10 @@ from tradingd.events import (
     TimeInForce,
 )
 from tradingd.grid import grid_of
+from tradingd.instruments import Instrument
 from tradingd.kernels.closing import NEVER
 from tradingd.kernels.scan import BAR_CLOSED, BAR_OPENED
-from tradingd.reducers.ledger import Ledger, Order
+from tradingd.reducers.ledger import Order
 from tradingd.reducers.post import post
 from tradingd.risk import monitor
 from tradingd.risk.bracket import STOP_LOSS, TAKE_PROFIT, bracket_orders, cancels
@@ -46,6 +58,15 @@ from tradingd.simulation.state import Tick
 FLATTEN = "flatten"
 MS_NS = 1_000_000
 
+
+class _Protection(NamedTuple):
+    """What a position is to have; None leaves what rests."""
+
+    stop: float | None
+    take_profit: float | None
+    trail: float | None
+
+
 # --- wishes -----------------------------------------------------------------------------------------------------------
 
 
@@ -53,8 +74,18 @@ def follow(turn: Turn, decision: Decision, before: Decision | None) -> None:
     """Brings position and protection in line with a new decision."""
     turn.memory.instruments["refused"][decision.instrument] = 0
     if before is None or before.target != decision.target:
+        turn.memory.instruments["traded"][decision.instrument] = 0
+        _trade(turn, decision)
+    elif (before.limit, before.trigger) != (decision.limit, decision.trigger) and _may_enter(turn, decision.instrument):
         _trade(turn, decision)
     _move_protection(turn, decision)
+
+
+def _may_enter(turn: Turn, instrument: int) -> bool:
+    """Whether an entry's new prices matter: one works, or nothing does and nothing of what was sent last has traded."""
+    if works := list(on_the_way(turn.state.ledger, instrument)):
+        return any(not order.request.reduce_only for order in works)
+    return not turn.memory.instruments["traded"][instrument]
 
 
 def _trade(turn: Turn, decision: Decision) -> None:
@@ -68,6 +99,7 @@ def _trade(turn: Turn, decision: Decision) -> None:
     order = order_for(context, decision)
     if order is None or not request(turn, order):
         return
+    turn.memory.instruments["traded"][decision.instrument] = 0
     turns = decision.target * context.ledger.lots(decision.instrument) < 0
     turn.memory.instruments["waiting"][decision.instrument] = turns
 
@@ -104,37 +136,40 @@ def _move_protection(turn: Turn, decision: Decision) -> None:
     lots = ledger.lots(index)
     if lots * decision.target > 0:
         coming = sum(o.leaves_lots for o in working(ledger, index) if o.request.side.sign * lots > 0)
-        _protect(turn, index, (decision.stop, decision.take_profit), abs(lots) + coming)
+        wanted = _Protection(decision.stop, decision.take_profit, decision.trail)
+        _protect(turn, index, wanted, abs(lots) + coming, turn.state.risk_context().mark(index))
 
 
-def _protect_filled(turn: Turn, own: OrderRequested, leaves_qty: float) -> None:
+def _protect_filled(turn: Turn, own: OrderRequested, fill: OrderFilled) -> None:
     """As soon as an order has a position on its side, the venue itself places or enlarges the bracket, without a delay:
     the newest decision's, where that still wants the position, for all that the order may yet fill."""
     ledger = turn.state.ledger
     lots, decision = ledger.lots(own.instrument), ledger.decisions.get(own.instrument)
-    stop, take_profit = own.stop_loss, own.take_profit
+    wanted = _Protection(own.stop_loss, own.take_profit, own.trail)
     if decision is not None and decision.target * lots > 0:
-        stop = stop if decision.stop is None else decision.stop
-        take_profit = take_profit if decision.take_profit is None else decision.take_profit
-    leaves_lots = grid_of(turn.state.settings.instruments[own.instrument].lot_size).nearest(leaves_qty)
-    _protect(turn, own.instrument, (stop, take_profit), abs(lots) + leaves_lots, own.cl_ord_id, latency_ns=0)
+        newest = (decision.stop, decision.take_profit, decision.trail)
+        wanted = _Protection(*(b if a is None else a for a, b in zip(newest, wanted, strict=True)))
+    leaves_lots = grid_of(turn.state.settings.instruments[own.instrument].lot_size).nearest(fill.leaves_qty)
+    _protect(turn, own.instrument, wanted, abs(lots) + leaves_lots, fill.last_px, own.cl_ord_id, latency_ns=0)
 
 
 def _protect(
     turn: Turn,
     instrument: int,
-    prices: tuple[float | None, float | None],
+    wanted: _Protection,
     lots: int,
+    price: float,
     parent: str | None = None,
     *,
     latency_ns: int | None = None,
 ) -> None:
     """One stop and one take profit for the whole position: what is missing is placed, what has another price, covers
-    less than `lots` or belongs to an older entry is replaced, and what no price is given for keeps its own."""
-    resting = _resting(turn.state.ledger, instrument)
+    less than `lots` or belongs to an older entry is replaced, and what no price is given for keeps its own. A trail
+    begins at `price`."""
+    resting = _resting(turn, instrument)
     if parent is None:  # where nothing rests, the id that the first leg will have
         parent = next((order.request.parent for order in resting.values()), turn.next_id())
-    for leg in bracket_orders(_entry(turn, instrument, prices, lots, resting, parent)):
+    for leg in bracket_orders(_entry(turn, instrument, wanted, lots, price, resting, parent)):
         old = resting.get(leg.reason)
         if old is None:
             request(turn, leg, latency_ns=latency_ns)
@@ -149,41 +184,80 @@ def _has_begun(turn: Turn, old: Order) -> bool:
 
 
 def _essence(leg: OrderRequested) -> tuple[object, ...]:
-    return leg.stop_px, leg.price, leg.parent
+    return leg.stop_px, leg.trail, leg.price, leg.parent
 
 
-def _resting(ledger: Ledger, instrument: int) -> dict[str, Order]:
-    """What protects the position, by its reason."""
+def _resting(turn: Turn, instrument: int) -> dict[str, Order]:
+    """What protects the position, by its reason; a stop that trails as far as it has come."""
     return {
-        order.request.reason: order
-        for order in ledger.orders.values()
+        order.request.reason: _as_it_stands(turn, order)
+        for order in turn.state.ledger.orders.values()
         if order.request.instrument == instrument
         and order.request.reason in (STOP_LOSS, TAKE_PROFIT)
         and order.status is not OrdStatus.PENDING_CANCEL
     }
 
 
+def _as_it_stands(turn: Turn, order: Order) -> Order:
+    works = turn.memory.venue.working.get(order.request.cl_ord_id)
+    if order.request.trail is None or works is None:
+        return order
+    return msgspec.structs.replace(order, request=msgspec.structs.replace(order.request, stop_px=works.stop_px))
+
+
 def _entry(
     turn: Turn,
     instrument: int,
-    prices: tuple[float | None, float | None],
+    wanted: _Protection,
     lots: int,
+    price: float,
     resting: dict[str, Order],
     parent: str | None,
 ) -> OrderRequested:
     """What would have opened the position with the bracket that it is to have."""
-    stop, take_profit = prices
+    side = Side.BUY if turn.state.ledger.lots(instrument) > 0 else Side.SELL
     kept = {reason: order.request for reason, order in resting.items()}
+    stop, trail = _stop(turn.state.settings.instruments[instrument], side, wanted, price, kept.get(STOP_LOSS))
+    take_profit = wanted.take_profit
     return OrderRequested(
         cl_ord_id=parent or "",
         instrument=instrument,
-        side=Side.BUY if turn.state.ledger.lots(instrument) > 0 else Side.SELL,
+        side=side,
         quantity=grid_of(turn.state.settings.instruments[instrument].lot_size).value(lots),
         ord_type=OrdType.MARKET,
         time_in_force=TimeInForce.GTC,
-        stop_loss=kept[STOP_LOSS].stop_px if stop is None and STOP_LOSS in kept else stop,
+        stop_loss=stop,
         take_profit=kept[TAKE_PROFIT].price if take_profit is None and TAKE_PROFIT in kept else take_profit,
+        trail=trail,
     )
+
+
+def _stop(
+    instrument: Instrument, side: Side, wanted: _Protection, price: float, kept: OrderRequested | None
+) -> tuple[float | None, float | None]:
+    """(trigger, trail) of the stop. One that trails is the tightest of what is wanted, of how far it had come, and of
+    its distance from `price` where it begins; there is none yet where none of these is known."""
+    level, before = (kept.stop_px, kept.trail) if kept else (None, None)
+    stop = level if wanted.stop is None else wanted.stop
+    trail = before if wanted.trail is None else wanted.trail
+    if trail is None:
+        return stop, None
+    begins = trail != before and not math.isnan(price)
+    levels = (
+        stop,
+        None if before is None else level,
+        _behind(instrument, price, side.sign * trail) if begins else None,
+    )
+    tightest = max if side is Side.BUY else min
+    found = tightest((each for each in levels if each is not None), default=None)
+    return found, None if found is None else trail
+
+
+def _behind(instrument: Instrument, price: float, distance: float) -> float:
+    """On the tick grid, and at a price that there can be."""
+    ticks = grid_of(instrument.tick_size)
+    count = ticks.nearest(price - distance)
+    return ticks.value(count if instrument.negative_prices else max(count, 1))
 
 
 def _replace(turn: Turn, old: Order, new: OrderRequested, latency_ns: int | None) -> None:
@@ -231,11 +305,20 @@ def _retry(turn: Turn) -> bool:
         records["retry_ns"][index] = NEVER
         if FLATTEN in ledger.halts:
             _request_all(turn, monitor.closing_orders(turn.state.risk_context(), index, FLATTEN))
-        elif any(on_the_way(ledger, index)):
+        elif _has_to_wait(turn, index):
             _again_later(turn, index)
         elif index in ledger.decisions:
             _move_protection(turn, ledger.decisions[index])
     return True
+
+
+def _has_to_wait(turn: Turn, instrument: int) -> bool:
+    """Until a market order has ended, and until there is a price for a trail to begin at."""
+    ledger = turn.state.ledger
+    if any(order.request.ord_type is OrdType.MARKET for order in on_the_way(ledger, instrument)):
+        return True
+    decision = ledger.decisions.get(instrument)
+    return decision is not None and decision.trail is not None and math.isnan(turn.memory.market.last[instrument])
 
 
 def _request_all(turn: Turn, orders: Iterable[OrderRequested]) -> None:
@@ -367,6 +450,8 @@ def on_tick(turn: Turn, batch: TickBatch, row: int) -> None:
     index = int(batch.instrument[row])
     if bodies := venue.on_tick(m.venue, m.terms, index, tick, m.market, turn.now_ns):
         _report(turn, bodies)
+        if tick.kind == BAR_RANGE:
+            stand_at_worst(turn.state, index, tick.price, tick.ask_price)
         _watch_losses(turn)
     elif is_rate(turn.state, index):
         _watch_losses(turn)
@@ -439,6 +524,8 @@ def _fill(turn: Turn, fill: OrderFilled) -> None:
         return
     for fact in post(ledger, turn.state.settings.instruments, fill):
         turn.emit(fact)
+    if order is not None and order.request.reason == "decision":
+        turn.memory.instruments["traded"][fill.instrument] = 1
     opens = ledger.lots(fill.instrument) * fill.side.sign > 0 and (before <= 0 or fill.cum_qty == fill.last_qty)
     if order is not None and opens:
-        _protect_filled(turn, order.request, fill.leaves_qty)
+        _protect_filled(turn, order.request, fill)

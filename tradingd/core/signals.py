@@ -11,9 +11,10 @@ from tradingd.core.memory import Memory
 from tradingd.core.turn import Turn
 from tradingd.core.watch import watch, watch_time
 from tradingd.events import Anomaly, Decision, Signal
+from tradingd.kernels.calls import PRICES
 from tradingd.kernels.slots import settle_python
 from tradingd.strategies.combine import Vote, combine
-from tradingd.strategies.contract import PythonInstance, Target, bar_of
+from tradingd.strategies.contract import PythonInstance, bar_of, write_target
 
 
 def on_changed(turn: Turn) -> None:
@@ -47,16 +48,10 @@ def _step_python(turn: Turn, slot: int) -> bool:
     assert isinstance(instance, PythonInstance)
     wish = instance.on_bar(bar_of(m.scratch.bars[m.slots["bar"][slot]]))
     if wish is not None:
-        _write_wish(m.wishes[slot]["own"], wish)
+        write_target(m.wishes[slot]["own"], wish)
     changed = settle_python(slot, m.scratch.bars, m.instruments, m.slots, m.steps, m.wishes, m.told)
     m.slots["changed"][slot] = 0
     return changed
-
-
-def _write_wish(own: Any, wish: Target) -> None:
-    own["target"], own["confidence"] = wish.target, wish.confidence
-    own["stop"] = math.nan if wish.stop is None else wish.stop
-    own["take_profit"] = math.nan if wish.take_profit is None else wish.take_profit
 
 
 def _tell(turn: Turn, slot: int) -> None:
@@ -67,7 +62,7 @@ def _tell(turn: Turn, slot: int) -> None:
             Anomaly("unlawful wish", f"strategy {entry.strategy} wanted a target or confidence that is not allowed")
         )
     bar = _newest_bar(m, slot)
-    target, confidence, stop, take_profit = told.item()
+    target, confidence, *prices = told.item()
     turn.emit(
         Signal(
             strategy=entry.strategy,
@@ -76,8 +71,7 @@ def _tell(turn: Turn, slot: int) -> None:
             target=target,
             confidence=confidence,
             price=float(bar["close"]),
-            stop=_absent(stop),
-            take_profit=_absent(take_profit),
+            **{name: _absent(price) for name, price in zip(PRICES, prices, strict=True)},
         )
     )
 
@@ -113,11 +107,15 @@ def _votes(turn: Turn, instrument: int) -> list[Vote]:
     """The newest signal of every strategy on the instrument; targets become fractions of the whole account."""
     signals = turn.state.ledger.signals
     return [
-        Vote(msgspec.structs.replace(signal, target=signal.target * strategy.allocation), strategy.weight)
+        Vote(
+            msgspec.structs.replace(signal, target=signal.target * strategy.allocation),
+            strategy.weight,
+            strategy.time_in_force,
+        )
         for strategy in turn.state.settings.strategies
         if (signal := signals.get(strategy.name, {}).get(instrument)) is not None
     ]
 
 
 def _differ(a: Decision, b: Decision) -> bool:
-    return (a.target, a.stop, a.take_profit) != (b.target, b.stop, b.take_profit)
+    return any(getattr(a, name) != getattr(b, name) for name in ("target", *PRICES))

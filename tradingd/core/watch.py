@@ -58,6 +58,11 @@ def watch_time(state: State) -> None:
     m.cursor["timer_ns"] = min(venue.due_ns(m.venue), retry_ns, risk_ns, expiry.next_ns(state))
 
 
+def stand_at_worst(state: State, instrument: int, low: float, high: float) -> None:
+    """What was traded within a bar may have turned the position, and with it which end of the range is its worst."""
+    state.memory.market.last[instrument] = high if state.ledger.lots(instrument) < 0 else low
+
+
 def note_peaks(state: State) -> None:
     """The scan sees every price; its peak counts, rounded down to whole units."""
     for row, account in enumerate(state.settings.accounts):

@@ -16,8 +16,10 @@ from numba.extending import intrinsic
 from tradingd.columns import I64, BarArray
 from tradingd.kernels.compile import kernel
 
-# What a strategy wants after a bar. It persists from bar to bar. stop and take_profit are prices, NaN for none.
-OUT = np.dtype([("target", "<f8"), ("confidence", "<f8"), ("stop", "<f8"), ("take_profit", "<f8")], align=True)
+# What a strategy wants after a bar. It persists from bar to bar. All after confidence are prices, NaN for none: of what
+# protects the position, of the order that opens or adds to it, and how far the stop may be from the best price.
+PRICES = ("stop", "take_profit", "limit", "trigger", "trail")
+OUT = np.dtype([(name, "<f8") for name in ("target", "confidence", *PRICES)], align=True)
 
 # What a strategy wants (own), what is left of it after its exits (final), and the side on which an exit fired: -1.0 or
 # 1.0 until the strategy leaves that side, 0.0 while none holds. Plain bytes, so it belongs into snapshots.
@@ -29,12 +31,12 @@ code_generator: Typed = intrinsic
 
 
 def new_wishes(count: int) -> Array:
-    """`count` fresh WISH records: target 0, confidence 1, no stop, no take profit."""
+    """`count` fresh WISH records: target 0, confidence 1, no prices."""
     wishes = np.zeros(count, WISH)
     for name in ("own", "final"):
         wishes[name]["confidence"] = 1.0
-        wishes[name]["stop"] = np.nan
-        wishes[name]["take_profit"] = np.nan
+        for price in PRICES:
+            wishes[name][price] = np.nan
     return wishes
 
 
@@ -94,6 +96,9 @@ def copy_out(source: Any, target: Any) -> None:
     target.confidence = source.confidence
     target.stop = source.stop
     target.take_profit = source.take_profit
+    target.limit = source.limit
+    target.trigger = source.trigger
+    target.trail = source.trail
 
 
 @kernel
@@ -114,7 +119,7 @@ def apply_exits(exits: I64, bar: int, wish: Any) -> bool:
     """`wish.final` from `wish.own`: each exit overrides what the ones before it left.
 
     Once an exit has set the target to 0 it stays 0, which the exits see, until the strategy itself leaves that side:
-    its own target becomes 0 or changes sign. No exposure has no stop and no take profit, and an infinite one is none.
+    its own target becomes 0 or changes sign. No exposure has no prices, and an infinite one is none.
 
     False, and a target of 0, where the outcome is not allowed: NaN, a target outside of [-1, 1], a confidence outside
     of [0, 1]. A strategy that does so has a bug.
@@ -132,12 +137,19 @@ def apply_exits(exits: I64, bar: int, wish: Any) -> bool:
         final.confidence = 0.0
     if not lawful or final.target == 0.0:
         final.target = 0.0
-    if final.target == 0.0 or not abs(final.stop) < np.inf:
-        final.stop = np.nan
-    if final.target == 0.0 or not abs(final.take_profit) < np.inf:
-        final.take_profit = np.nan
+    is_flat = final.target == 0.0
+    final.stop = price_or_none(final.stop, is_flat)
+    final.take_profit = price_or_none(final.take_profit, is_flat)
+    final.limit = price_or_none(final.limit, is_flat)
+    final.trigger = price_or_none(final.trigger, is_flat)
+    final.trail = price_or_none(final.trail, is_flat or final.trail <= 0.0)
     wish.exited_side = side if lawful and final.target == 0.0 else 0.0
     return lawful
+
+
+@kernel
+def price_or_none(price: float, is_flat: bool) -> float:
+    return np.nan if is_flat or not abs(price) < np.inf else price
 
 
 @kernel

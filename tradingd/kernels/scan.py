@@ -87,6 +87,7 @@ INSTRUMENT = np.dtype(
         ("maintenance", "f8"),  # rate
         ("mark", "f8"),
         ("waiting", "u1"),  # a decision waits until orders for an older one have ended
+        ("traded", "u1"),  # something of the newest order of a decision
         ("refused", "i8"),  # orders that reduce, since the newest decision or fill
         ("retry_ns", "i8"),  # core time at which they are asked for again
         ("to_ask", "f8"),  # from a recorded price, in halves of a tick
@@ -125,6 +126,7 @@ def scan(
     ask: F64,
     ask_size: F64,
     received_ns: I64,
+    phase: I64,
     kind: U8,
     flags: U8,
     instrument: U16,
@@ -179,7 +181,7 @@ def scan(
         s = instruments[k]
         if kind[i] >= BAR_OPEN:
             if c.stage == MARKET:
-                received_ns[k] = ts_received_ns[i]
+                received_ns[k], phase[k] = ts_received_ns[i], kind[i]
                 low, high = tell_bar(kind[i], k, price[i], ask_price[i], s, last, bid, bid_size, ask, ask_size)
                 c.stage = WATCH
                 if low <= s.touch_low or high >= s.touch_high:

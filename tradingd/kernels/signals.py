@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tradingd.columns import F64, I64, BarArray
-from tradingd.kernels.calls import address_of, call_step
+from tradingd.kernels.calls import PRICES, address_of, call_step
 from tradingd.kernels.compile import kernel
 from tradingd.kernels.slots import same, weigh
 
@@ -17,9 +17,7 @@ Records = Any  # a NumPy record array
 DONE, FULL, UNLAWFUL = range(3)  # why it came back
 
 # what a strategy says at the close of a bar
-SIGNAL = np.dtype(
-    [("bar", "i8"), ("target", "f8"), ("confidence", "f8"), ("stop", "f8"), ("take_profit", "f8")], align=True
-)
+SIGNAL = np.dtype([("bar", "i8"), *((name, "f8") for name in ("target", "confidence", *PRICES))], align=True)
 
 
 @kernel
@@ -53,6 +51,7 @@ def signal_bars(
     count = cursor[1]
     quiet = False
     target, confidence, stop, take_profit = own.target, own.confidence, own.stop, own.take_profit
+    limit, trigger, trail = own.limit, own.trigger, own.trail
     for i in range(cursor[0], close.size):
         if count == signals.size:
             cursor[0], cursor[1] = i, count
@@ -60,7 +59,7 @@ def signal_bars(
         bar.ts_open, bar.ts_close = ts_open[i], ts_close[i]
         bar.open, bar.high, bar.low, bar.close, bar.volume = open_[i], high[i], low[i], close[i], volume[i]
         call_step(address, state, at, params, out)
-        if quiet and is_still(own, target, confidence, stop, take_profit):
+        if quiet and is_still(own, target, confidence, stop, take_profit, limit, trigger, trail):
             continue
         if weigh(slot, at, s, exits, wish, told[0]):
             say(signals[count], i, told[0])
@@ -70,13 +69,24 @@ def signal_bars(
                 return UNLAWFUL
         quiet = alone and slot.warmup == 0
         target, confidence, stop, take_profit = own.target, own.confidence, own.stop, own.take_profit
+        limit, trigger, trail = own.limit, own.trigger, own.trail
     cursor[0], cursor[1] = close.size, count
     return DONE
 
 
 @kernel
-def is_still(own: Records, target: float, confidence: float, stop: float, take_profit: float) -> bool:
+def is_still(
+    own: Records,
+    target: float,
+    confidence: float,
+    stop: float,
+    take_profit: float,
+    limit: float,
+    trigger: float,
+    trail: float,
+) -> bool:
     prices = same(own.stop, stop) and same(own.take_profit, take_profit)
+    prices = prices and same(own.limit, limit) and same(own.trigger, trigger) and same(own.trail, trail)
     return bool(prices and own.target == target and own.confidence == confidence)
 
 
@@ -84,3 +94,4 @@ def is_still(own: Records, target: float, confidence: float, stop: float, take_p
 def say(signal: Records, bar: int, told: Records) -> None:
     signal.bar, signal.target, signal.confidence = bar, told.target, told.confidence
     signal.stop, signal.take_profit = told.stop, told.take_profit
+    signal.limit, signal.trigger, signal.trail = told.limit, told.trigger, told.trail

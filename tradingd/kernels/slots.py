@@ -102,6 +102,10 @@ def weigh(slot: Records, bar: int, s: Records, exits: I64, wish: Records, told: 
     f = wish.final
     f.stop = on_tick(f.stop, s)
     f.take_profit = on_tick(f.take_profit, s)
+    f.limit = on_tick(f.limit, s)
+    f.trigger = on_tick(f.trigger, s)
+    if not np.isnan(f.trail):
+        f.trail = max(on_tick(f.trail, s), s.tick_num / s.tick_den)
     slot.unlawful = 0 if lawful else 1
     if lawful and (not is_warm or unchanged(f, told)):
         return False
@@ -113,13 +117,16 @@ def weigh(slot: Records, bar: int, s: Records, exits: I64, wish: Records, told: 
 @kernel
 def unwish(own: Records) -> None:
     """What was wanted too early is as if it had never been."""
-    own.target, own.confidence, own.stop, own.take_profit = 0.0, 1.0, np.nan, np.nan
+    own.target, own.confidence = 0.0, 1.0
+    own.stop = own.take_profit = own.limit = own.trigger = own.trail = np.nan
 
 
 @kernel
 def unchanged(wish: Records, told: Records) -> bool:
-    """Whether target, stop, take profit and the bucket of the confidence are as they were told."""
+    """Whether the target, all prices and the bucket of the confidence are as they were told."""
     prices = same(wish.stop, told.stop) and same(wish.take_profit, told.take_profit)
+    prices = prices and same(wish.limit, told.limit) and same(wish.trigger, told.trigger)
+    prices = prices and same(wish.trail, told.trail)
     return prices and same(wish.target, told.target) and bucket(wish.confidence) == bucket(told.confidence)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from tradingd.columns import F64
+from tradingd.kernels.backtest import OPEN
 from tradingd.kernels.compile import kernel
 
 Records = Any  # a NumPy record array
@@ -23,6 +24,7 @@ TRIP = np.dtype(
         ("fees", "i8"),
         ("lowest", "f8"),  # price while it was open
         ("highest", "f8"),
+        ("entry_phase", "u1"),
         ("phase", "u1"),  # of the last fill
         ("reason", "u1"),
     ],
@@ -34,8 +36,8 @@ TRIP = np.dtype(
 def round_trips(fills: Records, high: F64, low: F64, trips: Records) -> int:
     """Writes a TRIP for each way from flat to flat, the last one perhaps open; returns how many.
 
-    The bar of the entry counts from the open on. Of the bar of the exit counts what the exit met: a bar in which the
-    exit was at the open, or that a stop ended, is not known to have gone any further.
+    The bar of an entry at its open counts. Of one that holds the entry within it, or the exit, counts what they met: it
+    is not known to have gone any further while there was a position.
     """
     count = 0
     before = 0
@@ -44,7 +46,7 @@ def round_trips(fills: Records, high: F64, low: F64, trips: Records) -> int:
         f = fills[n]
         if before == 0:
             begin(trips[count], f)
-            seen = f.bar
+            seen = f.bar if f.phase == OPEN else f.bar + 1
             count += 1
         trip = trips[count - 1]
         reach(trip, high, low, seen, f.bar)
@@ -65,6 +67,7 @@ def begin(trip: Records, f: Records) -> None:
     trip.entry_price = 0.0
     trip.exit_price = np.nan
     trip.lowest = trip.highest = f.price
+    trip.entry_phase = f.phase
 
 
 @kernel

@@ -13,9 +13,10 @@ def bracket_orders(order: OrderRequested) -> list[OrderRequested]:
     """
     legs = []
     if order.stop_loss is not None:
-        legs.append(_leg(order, OrdType.STOP, stop_px=order.stop_loss, price=None, reason=STOP_LOSS))
+        kind = OrdType.STOP if order.trail is None else OrdType.TRAILING_STOP
+        legs.append(_leg(order, kind, stop_px=order.stop_loss, price=None, trail=order.trail, reason=STOP_LOSS))
     if order.take_profit is not None:
-        legs.append(_leg(order, OrdType.LIMIT, stop_px=None, price=order.take_profit, reason=TAKE_PROFIT))
+        legs.append(_leg(order, OrdType.LIMIT, stop_px=None, price=order.take_profit, trail=None, reason=TAKE_PROFIT))
     return legs
 
 
@@ -29,7 +30,13 @@ def cancels(ledger: Ledger, reason: str) -> list[CancelRequested]:
 
 
 def _leg(
-    order: OrderRequested, ord_type: OrdType, *, stop_px: float | None, price: float | None, reason: str
+    order: OrderRequested,
+    ord_type: OrdType,
+    *,
+    stop_px: float | None,
+    price: float | None,
+    trail: float | None,
+    reason: str,
 ) -> OrderRequested:
     return OrderRequested(
         cl_ord_id="",
@@ -40,6 +47,7 @@ def _leg(
         time_in_force=TimeInForce.GTC,
         price=price,
         stop_px=stop_px,
+        trail=trail,
         reduce_only=True,
         parent=order.cl_ord_id,
         reason=reason,

@@ -6,10 +6,13 @@ from typing import NamedTuple
 
 from tradingd.events import OrderRequested, OrdType
 from tradingd.grid import grid_of
+from tradingd.instruments import Instrument
 from tradingd.risk.context import RiskContext, exposure_units, has_doubt, is_reducing, worst_lots, worst_lots_with
 from tradingd.risk.monitor import daily_loss_of, drawdown_of
 
 MS_NS = 1_000_000
+LIMITS = (OrdType.LIMIT, OrdType.STOP_LIMIT)
+STOPS = (OrdType.STOP, OrdType.STOP_LIMIT, OrdType.TRAILING_STOP)
 
 
 class Broken(NamedTuple):
@@ -33,13 +36,22 @@ def well_formed(order: OrderRequested, context: RiskContext) -> Broken | None:
     instrument = context.instruments[order.instrument]
     if not order.quantity > 0 or not grid_of(instrument.lot_size).holds(order.quantity):
         return Broken(instrument.lot_size, order.quantity, "the quantity is no positive multiple of the lot size")
-    if (order.ord_type is OrdType.LIMIT) != (order.price is not None):
+    if (order.ord_type in LIMITS) != (order.price is not None):
         return Broken(None, order.price, "a limit order needs a price, others have none")
-    if (order.ord_type is OrdType.STOP) != (order.stop_px is not None):
+    if (order.ord_type in STOPS) != (order.stop_px is not None):
         return Broken(None, order.stop_px, "a stop order needs a trigger price, others have none")
+    if order.ord_type is OrdType.TRAILING_STOP and order.trail is None:
+        return Broken(None, None, "a trailing stop needs a distance")
+    return _off_grid(order, instrument)
+
+
+def _off_grid(order: OrderRequested, instrument: Instrument) -> Broken | None:
+    ticks = grid_of(instrument.tick_size)
     for price in _prices(order):
-        if not (price > 0 or instrument.negative_prices) or not grid_of(instrument.tick_size).holds(price):
+        if not (price > 0 or instrument.negative_prices) or not ticks.holds(price):
             return Broken(instrument.tick_size, price, "a price is not on the tick size, or not positive")
+    if order.trail is not None and not (order.trail > 0 and ticks.holds(order.trail)):
+        return Broken(instrument.tick_size, order.trail, "a trail's distance is not on the tick size, or not positive")
     return None
 
 
@@ -236,11 +248,10 @@ def _prices(order: OrderRequested) -> Iterator[float]:
 
 
 def _collared_price(order: OrderRequested, context: RiskContext) -> float | None:
-    """The order's own price; for a market order the quote that it would meet, None where that is unknown."""
-    if order.ord_type is OrdType.LIMIT:
-        return order.price
-    if order.ord_type is OrdType.STOP:
-        return order.stop_px
+    """The order's own price, of two the one farther from the mark; for a market order the quote that it would meet.
+    None where that is unknown."""
+    if own := [price for price in (order.price, order.stop_px) if price is not None]:
+        return max(own, key=lambda price: abs(price - context.mark(order.instrument)))
     side = context.market.ask if order.side.sign > 0 else context.market.bid
     quote = float(side[order.instrument])
     return None if math.isnan(quote) else quote
@@ -263,6 +274,7 @@ def _essence(order: OrderRequested) -> tuple[object, ...]:
         order.ord_type,
         order.price,
         order.stop_px,
+        order.trail,
         order.reason,
         order.parent,
     )

@@ -2,18 +2,29 @@
 
 import math
 
+from msgspec.structs import replace
+
 from tradingd.events import Decision, OrderRequested, OrdType, Side, TimeInForce
 from tradingd.grid import grid_of
 from tradingd.kernels.sizing import wanted_lots
 from tradingd.risk.context import RiskContext, exposure_units, on_the_way, worst_lots
+
+# by whether there is a limit and a trigger
+ENTRIES = {
+    (False, False): OrdType.MARKET,
+    (True, False): OrdType.LIMIT,
+    (False, True): OrdType.STOP,
+    (True, True): OrdType.STOP_LIMIT,
+}
 
 
 def target_lots(context: RiskContext, decision: Decision, allocation: float = 1.0) -> int:
     """Signed lots that the decision's target stands for, floored to whole lots towards zero.
 
     With a stop and `risk_per_trade`: equity x allocation x |target| x risk_per_trade / (|price - stop| x multiplier),
-    the size that loses that part of the equity at the stop. Else the size whose notional is equity x allocation x
-    |target|. Capped by max_leverage and by the initial margin that other instruments leave free. 0 at a price of 0.
+    the size that loses that part of the equity at the stop; with a trail alone that is the distance. Else the size
+    whose notional is equity x allocation x |target|. The price is the decision's limit, else its trigger, else the
+    close. Capped by max_leverage and by the initial margin that other instruments leave free. 0 at a price of 0.
     """
     instrument, settings = context.instruments[decision.instrument], context.settings
     gross, margin = _elsewhere(context, decision.instrument)
@@ -24,7 +35,7 @@ def target_lots(context: RiskContext, decision: Decision, allocation: float = 1.
             context.equity(account),
             context.ledger.accounts[account].units_per_one,
             allocation * decision.target,
-            decision.price,
+            decision.entry_price,
             _price_at_risk(context, decision),
             context.mark(decision.instrument),
             settings.risk_per_trade or 0.0,
@@ -40,11 +51,11 @@ def target_lots(context: RiskContext, decision: Decision, allocation: float = 1.
 
 
 def order_for(context: RiskContext, decision: Decision, allocation: float = 1.0) -> OrderRequested | None:
-    """The next market order, without its ClOrdID, on the way from the position and what already works to the target.
+    """The next order, without its ClOrdID, on the way from the position and what already works to the target.
 
-    What reduces is reduce-only, so that a stop that fills first leaves nothing to turn the position with; a turn to the
-    other side closes first. What opens exposure has the decision's stop and take profit as its bracket. None where
-    nothing is to do.
+    What reduces is a reduce-only market order, so that a stop that fills first leaves nothing to turn the position
+    with; a turn to the other side closes first. What opens exposure has the decision's limit and trigger, and its stop
+    and take profit as a bracket. None where nothing is to do.
     """
     now = context.ledger.lots(decision.instrument)
     wanted = target_lots(context, decision, allocation)
@@ -52,28 +63,42 @@ def order_for(context: RiskContext, decision: Decision, allocation: float = 1.0)
     change = target - now - _on_the_way(context, decision.instrument)
     if change == 0:
         return None
-    opens = abs(target) > abs(now)
-    ticks = grid_of(context.instruments[decision.instrument].tick_size)
-    return OrderRequested(
+    order = OrderRequested(
         cl_ord_id="",
         instrument=decision.instrument,
         side=Side.BUY if change > 0 else Side.SELL,
         quantity=grid_of(context.instruments[decision.instrument].lot_size).value(abs(change)),
         ord_type=OrdType.MARKET,
         time_in_force=TimeInForce.GTC,
-        reduce_only=not opens,
-        stop_loss=ticks.value(ticks.nearest(decision.stop)) if opens and decision.stop is not None else None,
-        take_profit=(
-            ticks.value(ticks.nearest(decision.take_profit)) if opens and decision.take_profit is not None else None
-        ),
+        reduce_only=abs(target) <= abs(now),
+    )
+    return order if order.reduce_only else _entry(context, order, decision)
+
+
+def _entry(context: RiskContext, order: OrderRequested, decision: Decision) -> OrderRequested:
+    """What opens exposure, with the decision's prices on the tick grid."""
+    ticks = grid_of(context.instruments[decision.instrument].tick_size)
+    given = (decision.limit, decision.trigger, decision.stop, decision.take_profit, decision.trail)
+    price, stop_px, stop_loss, take_profit, trail = (
+        None if price is None else ticks.value(ticks.nearest(price)) for price in given
+    )
+    return replace(
+        order,
+        time_in_force=decision.time_in_force,
+        ord_type=ENTRIES[price is not None, stop_px is not None],
+        price=price,
+        stop_px=stop_px,
+        stop_loss=stop_loss,
+        take_profit=take_profit,
+        trail=trail,
     )
 
 
 def _price_at_risk(context: RiskContext, decision: Decision) -> float:
     """What one unit loses at the stop; 0 where the size does not depend on it."""
-    if decision.stop is None or context.settings.risk_per_trade is None:
+    if context.settings.risk_per_trade is None:
         return 0.0
-    return abs(decision.price - decision.stop)
+    return (decision.trail or 0.0) if decision.stop is None else abs(decision.entry_price - decision.stop)
 
 
 def _elsewhere(context: RiskContext, instrument: int) -> tuple[float, float]:

@@ -3,18 +3,23 @@
 import math
 from collections.abc import Iterable
 
-from tradingd.columns import BAR_OPEN, BAR_RANGE
-from tradingd.events import OrdType
+from tradingd.columns import BAR_OPEN
+from tradingd.events import OrderFilled
 from tradingd.kernels.posting import LOTS_LIMIT
-from tradingd.simulation.matching import crosses, reached
+from tradingd.simulation.matching import reached
 from tradingd.simulation.offers import Offer
-from tradingd.simulation.state import Listing, Taken, Tick, VenueOrder
+from tradingd.simulation.state import Listing, Tail, Taken, Tick, VenueOrder
 
 
 def bar_order(orders: Iterable[VenueOrder]) -> list[VenueOrder]:
-    """In which orders meet a bar, of which nobody knows what came first: stops, then limits, then what comes to the
-    market with the bar; each in the order of arrival."""
-    return sorted(orders, key=lambda order: (order.ord_type is not OrdType.STOP, order.ord_type is not OrdType.LIMIT))
+    """In which orders meet a bar, of which nobody knows what came first: what protects (stops, then limits), then other
+    stops, other limits, and what comes to the market with the bar; each in the order of arrival."""
+    return sorted(orders, key=_rank)
+
+
+def _rank(order: VenueOrder) -> tuple[bool, bool, bool, bool]:
+    has_price = order.stop_px is not None or order.price is not None
+    return not has_price, not order.reduce_only, order.stop_px is None, order.price is None
 
 
 def room_of(tick: Tick, share: float | None, listing: Listing) -> int | None:
@@ -25,16 +30,31 @@ def room_of(tick: Tick, share: float | None, listing: Listing) -> int | None:
 
 
 def of_bar(order: VenueOrder, tick: Tick, listing: Listing) -> Offer | None:
-    """What a bar's open or range offers, as much as is wanted. A stop trades at its trigger, or at an open beyond it; a
-    limit order at its limit; other orders at the open, or at the worst of a range. None where it is not reached."""
-    top = tick.price if tick.kind == BAR_OPEN else tick.ask_price
-    low, high = listing.quoted(order.sign, tick.price), listing.quoted(order.sign, top)
+    """What a bar's open or range offers, as much as is wanted. None to a stop that is not reached."""
+    low = listing.quoted(order.sign, tick.price)
+    if tick.kind == BAR_OPEN:
+        return _offer(low) if not order.sleeps or reached(order, low) else None
+    return of_range(order, low, listing.quoted(order.sign, tick.ask_price))
+
+
+def of_range(order: VenueOrder, low: float, high: float) -> Offer | None:
+    """A stop is offered its trigger, or the end of the range where that is beyond it; a limit order the best price,
+    others the worst. low and high are what such an order meets."""
     worst, best = (high, low) if order.sign > 0 else (low, high)
-    if order.sleeps and not reached(order, worst):
+    if not order.sleeps:
+        return _offer(worst if order.price is None else best)
+    if order.stop_px is None or not reached(order, worst):
         return None
-    price = best if order.price is not None else worst
-    if order.sleeps and order.stop_px is not None and tick.kind == BAR_RANGE:
-        price = order.stop_px
-    if not crosses(order, price):
-        return None
+    return _offer(min(max(order.stop_px, low), high))
+
+
+def tail_of(filled: OrderFilled, tick: Tick, listing: Listing, now_ns: int) -> Tail:
+    """After an entry within a bar, of what its exit meets: below a purchase, or above a sale."""
+    sign, ticks = filled.side.sign, listing.ticks
+    low, high = (listing.quoted(-sign, price) for price in (tick.price, tick.ask_price))
+    entered = ticks.value(ticks.nearest(filled.last_px) - sign * listing.instrument.spread_ticks)
+    return Tail(now_ns + 1, low, min(high, entered)) if sign > 0 else Tail(now_ns + 1, max(low, entered), high)
+
+
+def _offer(price: float) -> Offer:
     return Offer(price, LOTS_LIMIT, price, triggers=True, taken=Taken(price, math.nan, 0))

@@ -1,6 +1,5 @@
 """At which price an order trades with an offer. Pure: nothing is filled here."""
 
-from tradingd.events import OrdType
 from tradingd.kernels.market import Market
 from tradingd.simulation.offers import Offer, has_quotes
 from tradingd.simulation.settings import SimulationSettings
@@ -10,6 +9,15 @@ from tradingd.simulation.state import Listing, VenueOrder
 def reached(order: VenueOrder, price: float) -> bool:
     """Whether `price` is at or beyond the trigger of a stop; an unknown price is not."""
     return order.stop_px is not None and order.sign * price >= order.sign * order.stop_px
+
+
+def follow(order: VenueOrder, price: float, listing: Listing) -> None:
+    """A trailing stop that sleeps comes after a price that is better than all before; it never goes back."""
+    if order.trail is None or order.stop_px is None or not order.sleeps:
+        return
+    level = listing.ticks.value(listing.ticks.nearest(price + order.sign * order.trail))
+    if order.sign * level < order.sign * order.stop_px:
+        order.stop_px = level
 
 
 def trigger_price(order: VenueOrder, market: Market, listing: Listing) -> float:
@@ -31,7 +39,7 @@ def crosses(order: VenueOrder, price: float) -> bool:
 
 def is_maker(order: VenueOrder) -> bool:
     """A limit order rests after its first opportunity."""
-    return order.ord_type is OrdType.LIMIT and order.waited
+    return order.price is not None and order.waited
 
 
 def price_of(order: VenueOrder, offer: Offer, listing: Listing, settings: SimulationSettings) -> float:

@@ -19,9 +19,11 @@ NEVER_NS = 2**63 - 1
 class VenueOrder(Struct):
     """An order as the venue sees it. `lots` are those still to fill; `sign` is 1 for a buy, -1 for a sell.
 
-    triggered   a stop that has become a market order
+    stop_px     its trigger, which moves where the order trails
+    triggered   a stop that has become a market order, or with a price a limit order
     waited      it has had its first opportunity to trade: what is left of a limit order is a maker now
     forced      a liquidation, which a bar's volume does not limit
+    session_ns  of a DAY order on bars: when the session opened in which it met its first open; NEVER_NS before that
     """
 
     cl_ord_id: str
@@ -35,7 +37,9 @@ class VenueOrder(Struct):
     stop_px: float | None
     reduce_only: bool
     parent: str | None
+    trail: float | None = None
     expires_ns: int = NEVER_NS
+    session_ns: int = NEVER_NS
     triggered: bool = False
     waited: bool = False
     forced: bool = False
@@ -43,7 +47,7 @@ class VenueOrder(Struct):
     @property
     def sleeps(self) -> bool:
         """A stop that waits for its trigger."""
-        return self.ord_type is OrdType.STOP and not self.triggered
+        return self.stop_px is not None and not self.triggered
 
 
 class Pending(Struct, frozen=True):
@@ -62,6 +66,14 @@ class Taken(Struct):
     lots: int
 
 
+class Tail(Struct, frozen=True):
+    """What of a bar's range may have come after an entry within it, which stops that arrive at `at_ns` still meet."""
+
+    at_ns: int
+    low: float
+    high: float
+
+
 class VenueState(Struct):
     """All that changes. Serialisable."""
 
@@ -70,6 +82,7 @@ class VenueState(Struct):
     lots: dict[int, int] = {}  # position by instrument
     bids_taken: dict[int, Taken] = {}
     asks_taken: dict[int, Taken] = {}
+    tails: dict[int, Tail] = {}  # by instrument; the newest
     trades: int = 0
     rooms: dict[int, int] = {}  # lots of the bar in hand that may yet be filled, by instrument
 

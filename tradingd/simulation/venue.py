@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable
 
-from tradingd.columns import BAR_CLOSE, BAR_KINDS, BAR_OPEN, FRAME, INELIGIBLE
+from tradingd.columns import BAR_CLOSE, BAR_KINDS, BAR_OPEN, BAR_RANGE, FRAME, INELIGIBLE
 from tradingd.commands import Approved
 from tradingd.events import (
     LIQUIDATION,
@@ -17,6 +17,7 @@ from tradingd.events import (
     OrderRejected,
     OrderRequested,
     OrdStatus,
+    OrdType,
     Side,
     TimeInForce,
 )
@@ -24,10 +25,10 @@ from tradingd.kernels.market import Market
 from tradingd.kernels.posting import checked, fee_units, notional_units
 from tradingd.reducers.ledger import Order
 from tradingd.simulation import offers
-from tradingd.simulation.bars import bar_order, of_bar, room_of
-from tradingd.simulation.matching import crosses, is_maker, price_of, reached, trigger_price
+from tradingd.simulation.bars import bar_order, of_bar, of_range, room_of, tail_of
+from tradingd.simulation.matching import crosses, follow, is_maker, price_of, reached, trigger_price
 from tradingd.simulation.offers import Offer
-from tradingd.simulation.state import NEVER_NS, Listing, Pending, Terms, Tick, VenueOrder, VenueState
+from tradingd.simulation.state import NEVER_NS, Listing, Pending, Tail, Terms, Tick, VenueOrder, VenueState
 
 MS_NS = 1_000_000
 INFINITY = float("inf")
@@ -46,18 +47,22 @@ def cancel(state: VenueState, terms: Terms, cl_ord_id: str, now_ns: int, *, late
     state.pending.append(Pending(now_ns + max(latency, 1), cancel=cl_ord_id))
 
 
-def adopt(state: VenueState, terms: Terms, order: Order, now_ns: int, *, triggered: bool = False) -> None:
-    """Takes over an order that the ledger knows as open: one that had not arrived arrives, others work on. A stop that
-    was `triggered`, or has traded, sleeps no more."""
+def adopt(
+    state: VenueState, terms: Terms, order: Order, market: Market, now_ns: int, *, stop: VenueOrder | None = None
+) -> None:
+    """Takes over an order that the ledger knows as open: one that had not arrived arrives, others work on. `stop` is
+    what `lay` made of it: if that was triggered, or has traded, it sleeps no more; if it trails, it has come as far."""
     if order.status is OrdStatus.PENDING_NEW:
         state.pending.append(Pending(now_ns + 1, order=order.request))
         return
     listing = terms.listings[order.request.instrument]
     known = _order(order.request, listing)
-    known.lots, known.waited = order.leaves_lots, True
-    known.triggered = triggered or order.filled_lots > 0
+    known.lots, known.triggered = order.leaves_lots, order.filled_lots > 0
+    if stop is not None:
+        known.stop_px, known.triggered = stop.stop_px, known.triggered or stop.triggered
+    known.waited = not known.sleeps
     if known.time_in_force is TimeInForce.DAY:
-        known.expires_ns = listing.instrument.session.bounds(now_ns)[1]
+        _date(known, listing, market, now_ns - 1)
     state.working[known.cl_ord_id] = known
 
 
@@ -84,7 +89,8 @@ def on_time(state: VenueState, terms: Terms, market: Market, now_ns: int) -> Fac
     """What falls due up to `now_ns`, in the order of its time: expiries, then arrivals against the book in `market`."""
     facts: Facts = []
     while (due := due_ns(state)) <= now_ns:
-        facts += _expire(state, due) or _arrive(state, terms, market, due)
+        over = [order.cl_ord_id for order in state.working.values() if order.expires_ns == due]
+        facts += _expire(state, over) or _arrive(state, terms, market, due)
     return facts
 
 
@@ -94,7 +100,7 @@ def on_tick(state: VenueState, terms: Terms, instrument: int, tick: Tick, market
     already or not."""
     listing = terms.listings[instrument]
     if tick.kind in BAR_KINDS:
-        return _meet_bar(state, terms, instrument, tick)
+        return _meet_bar(state, terms, instrument, tick, now_ns)
     if tick.kind == FRAME or tick.flags & INELIGIBLE or not listing.instrument.session.is_open(now_ns):
         return []
     by_sign = offers.of_tick(state, terms, instrument, tick, market)
@@ -106,18 +112,27 @@ def on_tick(state: VenueState, terms: Terms, instrument: int, tick: Tick, market
     return facts
 
 
-def _meet_bar(state: VenueState, terms: Terms, instrument: int, tick: Tick) -> Facts:
-    """Nobody trades after the close. What rests was there before the bar came."""
+def _meet_bar(state: VenueState, terms: Terms, instrument: int, tick: Tick, now_ns: int) -> Facts:
+    """Nobody trades after the close. What protects rested before the bar came; an entry that is new has its first
+    opportunity at the open."""
     facts: Facts = []
     if tick.kind == BAR_CLOSE:
         return facts
+    has_entered = False
     if tick.kind == BAR_OPEN:
         _make_room(state, terms, instrument, tick)
+        facts = _end_days(state, terms.listings[instrument], instrument, now_ns)
     for order in bar_order(order for order in state.working.values() if order.instrument == instrument):
         offer = of_bar(order, tick, terms.listings[instrument])
         if offer and order.cl_ord_id in state.working:
-            order.waited = True
-            facts += _meet(state, terms, order, offer)
+            order.waited |= order.reduce_only
+            met = _meet(state, terms, order, offer)
+            facts += met
+            if tick.kind == BAR_RANGE and not order.reduce_only:
+                _note_tail(state, terms.listings[instrument], met, tick, now_ns)
+                has_entered |= any(isinstance(fact, OrderFilled) for fact in met)
+    if not has_entered:
+        _follow_bar(state, terms.listings[instrument], instrument, tick)
     return facts
 
 
@@ -155,6 +170,33 @@ def settle(state: VenueState, terms: Terms, request: OrderRequested, price: floa
     )
 
 
+def _follow_bar(state: VenueState, listing: Listing, instrument: int, tick: Tick) -> None:
+    """What trails comes after the open, and after the best of a range in which nothing was entered."""
+    top = tick.ask_price if tick.kind == BAR_RANGE else tick.price
+    for order in state.working.values():
+        if order.instrument == instrument:
+            follow(order, listing.quoted(order.sign, tick.price if order.sign > 0 else top), listing)
+
+
+def _end_days(state: VenueState, listing: Listing, instrument: int, now_ns: int) -> Facts:
+    """DAY orders on bars end before the first open of another session than that of the first open that they met."""
+    session_ns = listing.instrument.session.bounds(now_ns)[0]
+    ended = []
+    for order in state.working.values():
+        if order.instrument == instrument and order.time_in_force is TimeInForce.DAY:
+            if order.session_ns == NEVER_NS:
+                order.session_ns = session_ns
+            elif order.session_ns != session_ns:
+                ended.append(order.cl_ord_id)
+    return _expire(state, ended)
+
+
+def _note_tail(state: VenueState, listing: Listing, met: Facts, tick: Tick, now_ns: int) -> None:
+    for filled in met:
+        if isinstance(filled, OrderFilled):
+            state.tails[filled.instrument] = tail_of(filled, tick, listing, now_ns)
+
+
 def touch_levels(state: VenueState, terms: Terms, instrument: int) -> tuple[float, float]:
     """(low, high): a tick of which any price (of the trade, of the bid, of the ask) is <= low or >= high may matter.
 
@@ -164,10 +206,15 @@ def touch_levels(state: VenueState, terms: Terms, instrument: int) -> tuple[floa
     for order in state.working.values():
         if order.instrument != instrument:
             continue
+        if order.time_in_force is TimeInForce.DAY and order.expires_ns == NEVER_NS:
+            return INFINITY, -INFINITY
         level = order.stop_px if order.sleeps else order.price if is_maker(order) else None
         if level is None:
             return INFINITY, -INFINITY
         reach = listing.reach(order.sign) if order.sleeps else 0.0  # a spread brings stops nearer, limits farther away
+        if order.sleeps and order.trail is not None:  # it comes after what is farther away
+            best = level - order.sign * order.trail
+            low, high = (max(low, best), high) if order.sign > 0 else (low, min(high, best))
         if order.sleeps == (order.sign > 0):
             high = min(high, level - reach)
         else:
@@ -175,8 +222,7 @@ def touch_levels(state: VenueState, terms: Terms, instrument: int) -> tuple[floa
     return low, high
 
 
-def _expire(state: VenueState, due: int) -> Facts:
-    expired = [order.cl_ord_id for order in state.working.values() if order.expires_ns == due]
+def _expire(state: VenueState, expired: list[str]) -> Facts:
     for cl_ord_id in expired:
         del state.working[cl_ord_id]
     return [OrderExpired(cl_ord_id, "end of the session") for cl_ord_id in expired]
@@ -195,18 +241,36 @@ def _admit(state: VenueState, terms: Terms, request: OrderRequested, market: Mar
     order = _order(request, listing)
     session = listing.instrument.session
     if order.time_in_force is TimeInForce.DAY:
-        if not session.is_open(due):
+        if not market.phase[order.instrument] and not session.is_open(due):
             return [OrderRejected(order.cl_ord_id, "a day order outside of the session")]
-        order.expires_ns = session.bounds(due)[1]
+        if market.phase[order.instrument] != BAR_CLOSE:
+            _date(order, listing, market, due)
     if order.reduce_only and not state.reducible_lots(order):
         return [OrderRejected(order.cl_ord_id, "nothing to reduce")]
     state.working[order.cl_ord_id] = order
     facts: Facts = [OrderAccepted(order.cl_ord_id)]
+    if (tail := state.tails.get(order.instrument)) and tail.at_ns == due and request.parent:
+        return facts + _meet_tail(state, terms, order, tail)
     order.triggered = _wakes(order, market, listing, due)
     if session.is_open(due):
         offer = offers.of_book(state, terms, order.instrument, order.sign, market)
         facts += _meet(state, terms, order, offer) if offer else []
     return facts
+
+
+def _date(order: VenueOrder, listing: Listing, market: Market, now_ns: int) -> None:
+    """The day of a DAY order: on ticks until when, on bars since when."""
+    opened_ns, closes_ns = listing.instrument.session.bounds(now_ns)
+    if market.phase[order.instrument]:
+        order.session_ns = opened_ns
+    else:
+        order.expires_ns = closes_ns
+
+
+def _meet_tail(state: VenueState, terms: Terms, order: VenueOrder, tail: Tail) -> Facts:
+    """What protects an entry within a bar: its stop may be reached in the same bar, its take profit is not."""
+    offer = of_range(order, tail.low, tail.high) if order.sleeps else None
+    return _meet(state, terms, order, offer) if offer else []
 
 
 def _wakes(order: VenueOrder, market: Market, listing: Listing, due: int) -> bool:
@@ -229,6 +293,7 @@ def _order(request: OrderRequested, listing: Listing) -> VenueOrder:
         reduce_only=request.reduce_only,
         parent=request.parent,
         forced=request.reason == LIQUIDATION,
+        trail=request.trail if request.ord_type is OrdType.TRAILING_STOP else None,
     )
 
 
@@ -237,6 +302,8 @@ def _meet(state: VenueState, terms: Terms, order: VenueOrder, offer: Offer) -> F
     if order.sleeps:
         order.triggered = offer.triggers and reached(order, offer.price)
         if not order.triggered:
+            if offer.triggers:
+                follow(order, offer.price, terms.listings[order.instrument])
             return []
     facts: Facts = []
     wanted = min(order.lots, state.reducible_lots(order)) if order.reduce_only else order.lots

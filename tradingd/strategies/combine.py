@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from tradingd.events import Decision, Signal
+from tradingd.events import Decision, Signal, TimeInForce
 from tradingd.strategies.settings import CombineSettings
+
+BRIEFEST_FIRST = (TimeInForce.IOC, TimeInForce.DAY, TimeInForce.GTC)
 
 
 class Vote(Struct, frozen=True):
@@ -13,6 +15,7 @@ class Vote(Struct, frozen=True):
 
     signal: Signal
     weight: float = 1.0
+    time_in_force: TimeInForce = TimeInForce.GTC
 
 
 def combine(instrument: int, votes: Sequence[Vote], settings: CombineSettings) -> Decision:
@@ -21,11 +24,14 @@ def combine(instrument: int, votes: Sequence[Vote], settings: CombineSettings) -
     A signal whose confidence is 0 or below `min_confidence` does not vote; one with a target of 0 votes for no
     exposure. The side needs the votes of at least `quorum` strategies that want it, or there is no exposure; strategies
     that cancel out are a tie, which is no exposure too. The stop is the tightest of those that agree with the side, the
-    take profit the nearest. The price is that of the newest bar that voted, the last of them where several are.
+    take profit the nearest, the trail the shortest. What opens waits for a limit or a trigger only where all that agree
+    name one: for the least aggressive limit, for the farthest trigger; and for the shortest of their times in force.
+    The price is that of the newest bar that voted, the last of them where several are.
     """
     valid = [v for v in votes if v.signal.confidence > 0.0 and v.signal.confidence >= settings.min_confidence]
     target = _weighted(valid)
-    agreeing = [v.signal for v in valid if v.signal.target * target > 0.0]
+    winners = [v for v in valid if v.signal.target * target > 0.0]
+    agreeing = [v.signal for v in winners]
     if len(agreeing) < settings.quorum:
         target = 0.0
     newest = max((v.signal for v in reversed(valid or votes)), key=lambda signal: signal.ts_bar_close_ns)
@@ -37,6 +43,10 @@ def combine(instrument: int, votes: Sequence[Vote], settings: CombineSettings) -
         rule=f"weighted: {len(agreeing)} of {len(valid)} votes agree, quorum {settings.quorum}",
         stop=_nearest([s.stop for s in agreeing], target),
         take_profit=_nearest([s.take_profit for s in agreeing], -target),
+        limit=_of_all([s.limit for s in agreeing], -target),
+        trigger=_of_all([s.trigger for s in agreeing], target),
+        trail=min((s.trail for s in agreeing if s.trail is not None), default=None) if target else None,
+        time_in_force=min((v.time_in_force for v in winners), key=BRIEFEST_FIRST.index, default=TimeInForce.GTC),
     )
 
 
@@ -44,6 +54,11 @@ def _weighted(votes: Sequence[Vote]) -> float:
     total = sum(v.weight * v.signal.confidence for v in votes)
     wanted = sum(v.weight * v.signal.confidence * v.signal.target for v in votes)
     return wanted / total + 0.0 if total > 0.0 else 0.0
+
+
+def _of_all(prices: Sequence[float | None], side: float) -> float | None:
+    """As `_nearest`, and none where one of them is not given."""
+    return None if None in prices else _nearest(prices, side)
 
 
 def _nearest(prices: Sequence[float | None], side: float) -> float | None:

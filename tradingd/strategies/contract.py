@@ -21,7 +21,7 @@ from numba import types
 from numba.core.errors import NumbaError
 
 from tradingd.columns import BAR, F64
-from tradingd.kernels.calls import OUT
+from tradingd.kernels.calls import OUT, PRICES
 from tradingd.kernels.compile import kernel
 
 Params = dict[str, Any]  # bool, int or float by name
@@ -231,12 +231,21 @@ class Bar(Struct, frozen=True):
 
 
 class Target(Struct, frozen=True):
-    """What a strategy wants: a signed fraction of its equity; stop and take_profit are prices."""
+    """What a strategy wants: a signed fraction of its equity, and prices.
+
+    stop, take_profit   what closes the position
+    trail               the stop follows the best price at this distance
+    limit, trigger      what opens or adds is a limit order at `limit`, a stop order at `trigger`, with both a
+                        stop-limit order; with neither it trades at once
+    """
 
     target: float
     confidence: float = 1.0
     stop: float | None = None
     take_profit: float | None = None
+    limit: float | None = None
+    trigger: float | None = None
+    trail: float | None = None
 
 
 class PythonStrategy:
@@ -309,5 +318,6 @@ def write_target(out: Any, target: Target) -> None:
     """What a plain Python strategy wants, into a record of calls.OUT."""
     out["target"] = target.target
     out["confidence"] = target.confidence
-    out["stop"] = math.nan if target.stop is None else target.stop
-    out["take_profit"] = math.nan if target.take_profit is None else target.take_profit
+    for name in PRICES:
+        price = getattr(target, name)
+        out[name] = math.nan if price is None else price

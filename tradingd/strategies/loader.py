@@ -13,7 +13,8 @@ from tradingd.strategies.contract import CompiledStrategy, PythonStrategy, Strat
 from tradingd.strategies.sources import check_source
 
 STRATEGIES = {
-    name: f"tradingd.strategies.{name}" for name in ("coin_flip", "mean_reversion", "pair_reversion", "sma_cross")
+    name: f"tradingd.strategies.{name}"
+    for name in ("coin_flip", "donchian", "mean_reversion", "pair_reversion", "sma_cross")
 }
 EXITS = {name: f"tradingd.strategies.exits.{name}" for name in ("fixed_ratio", "trailing_atr")}
 BUILT_IN = STRATEGIES | EXITS

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from tradingd.columns import Timeframe
+from tradingd.events import TimeInForce
 
 ParamValue = bool | int | float
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
@@ -24,6 +25,7 @@ class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     weight      of its vote when strategies are combined
     allocation  fraction of the account's equity that a target of 1.0 stands for
+    time_in_force   of orders that open or add
     """
 
     name: Name
@@ -34,6 +36,7 @@ class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
     exits: tuple[ExitSettings, ...] = ()
     weight: Annotated[float, Meta(gt=0)] = 1.0
     allocation: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    time_in_force: TimeInForce = TimeInForce.GTC
 
 
 class CombineSettings(Struct, frozen=True, forbid_unknown_fields=True):

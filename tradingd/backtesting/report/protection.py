@@ -9,12 +9,16 @@ from tradingd.kernels.trips import STILL_OPEN
 
 
 def protection(executed: Executed) -> dict[str, F64]:
-    """(n,) prices by name; NaN where there was none. docs/backtesting.md has the rules, see CLOSE."""
+    """(n,) prices by name; NaN where there was none. docs/backtesting.md has the rules, see CLOSE. Stops that trail are
+    moved by prices, and not known from what was said: of a strategy that has any, no stop is told."""
     first, side = _held(executed)
     signals = executed.signals[executed.signals["bar"] + 1 < len(side)]
     since = signals["bar"] + 1  # what is said at a close stands from the next bar on
     meant = np.sign(signals["target"]) == side[since]
-    return {name: _standing(since[meant], signals[name][meant], first, side != 0) for name in ("stop", "take_profit")}
+    prices = {name: _standing(since[meant], signals[name][meant], first, side != 0) for name in ("stop", "take_profit")}
+    if not np.isnan(signals["trail"]).all():
+        prices["stop"][:] = np.nan
+    return prices
 
 
 def _held(executed: Executed) -> tuple[NDArray[np.bool_], NDArray[np.int8]]:

@@ -16,7 +16,6 @@ from tradingd.backtesting.result import REASONS, Result
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DRAWDOWNS = 10
 FULL_HEAT = 0.1  # the return of a month from which on a cell has the full colour
-SLIPS = ("decision", "stop_loss", "liquidation")  # a take profit trades at its own price
 
 
 def months(result: Result) -> Html:
@@ -91,7 +90,8 @@ def _cost(name: str, numbers: Sequence[float], money: Form) -> tuple[str, ...]:
 
 
 def cost_frame(result: Result) -> pl.DataFrame:
-    """reason, fills, notional, fees, slippage with the spread. What rounding to the tick took is not counted."""
+    """reason, fills, notional, fees, slippage with the spread. What rounding to the tick took is not counted;
+    limit orders have none."""
     instrument = result.settings.instrument
     units = pl.col("quantity").abs() * instrument.multiplier
     simulation = result.settings.simulation
@@ -100,10 +100,11 @@ def cost_frame(result: Result) -> pl.DataFrame:
     )
     slipped_ticks = simulation.slippage_ticks + half_ticks / 2
     slip = simulation.slippage_rate * pl.col("price").abs() + slipped_ticks * instrument.tick_size
-    return (
-        result.fills.group_by("reason", maintain_order=True)
-        .agg(pl.len(), (units * pl.col("price").abs()).sum(), pl.col("fee").sum(), slippage=(units * slip).sum())
-        .with_columns(slippage=pl.when(pl.col("reason").is_in(SLIPS)).then("slippage").otherwise(0.0))
+    return result.fills.group_by("reason", maintain_order=True).agg(
+        pl.len(),
+        (units * pl.col("price").abs()).sum(),
+        pl.col("fee").sum(),
+        slippage=(units * slip).filter(~pl.col("is_limit")).sum(),
     )
 
 
