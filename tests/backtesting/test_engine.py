@@ -306,9 +306,10 @@ class Watched(reference.Reference):
             self.seen[f"{kind} in part"] += before.lots != lots
             self.seen["no volume for an order"] += before.lots == lots and self.room == 0
 
-    def place(self, goal: int, decision: reference.Decision) -> None:
-        self.seen["replaced entry"] += self.order is not None and self.order.opens and goal != self.lots
-        super().place(goal, decision)
+    def replace_what_waited(self) -> None:
+        has_to = self.replacing is not None
+        super().replace_what_waited()
+        self.seen["replaced entry"] += has_to and self.order is not None
 
     def enter(self, entry: reference.Order, price: float, is_limit: bool = True, is_maker: bool = False) -> None:
         has = tuple(not math.isnan(price) for price in (entry.decision.limit, entry.decision.trigger))
@@ -964,9 +965,9 @@ def test_a_day_order_meets_all_of_its_first_day() -> None:
     assert briefly(found) == [(2, 100, 97.5, k.INTRABAR, k.DECISION)]
     # a day of six bars, which the order of the fourth one meets from the fifth on
     rows = [FLAT] * 9
-    bars = bars_of([*rows[:5], DOWN, *rows[6:]], 6)
+    bars = bars_of([*rows[:5], DOWN, *rows[6:]], DAY_NS // 6)
     assert len(trade(desk(time_in_force="Day"), bars, signals_of([say(3, 1, limit=97.0)])).fills) == 1
-    bars = bars_of([*rows[:6], DOWN, *rows[7:]], 6)
+    bars = bars_of([*rows[:6], DOWN, *rows[7:]], DAY_NS // 6)
     assert len(trade(desk(time_in_force="Day"), bars, signals_of([say(3, 1, limit=97.0)])).fills) == 0
 
 
