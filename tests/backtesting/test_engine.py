@@ -20,7 +20,7 @@ from tradingd.backtesting.settings import BacktestSettings, settings_of
 from tradingd.feeds.bars.funding import MINUTE_NS, Funding
 from tradingd.feeds.bars.table import Bars
 from tradingd.instruments import DAY_NS, HOUR_NS
-from tradingd.kernels import backtest as k
+from tradingd.kernels import book as k
 from tradingd.kernels.signals import SIGNAL
 from tradingd.reducers.post import FINANCING
 

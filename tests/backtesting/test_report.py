@@ -23,7 +23,7 @@ from tradingd.backtesting.report.protection import protection
 from tradingd.backtesting.report.sampling import bucket_size, candles, kept, means
 from tradingd.backtesting.report.tables import cost_frame, year_return
 from tradingd.backtesting.result import Result
-from tradingd.kernels.backtest import INTRABAR
+from tradingd.kernels.book import INTRABAR
 from tradingd.kernels.indicators import bollinger, sma
 from tradingd.kernels.trips import STILL_OPEN
 from tradingd.strategies.contract import StrategyError

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from world import ALFA, S, started
 
 from tradingd.columns import BAR_OPEN, TRADE, tick_batch
-from tradingd.core import execution
+from tradingd.core import requests
 from tradingd.core.advance import advance
 from tradingd.core.settings import BarSettings, CoreSettings
 from tradingd.core.state import initial_state
@@ -82,7 +82,7 @@ def test_a_liquidation_that_was_refused_is_asked_for_again_by_time_alone(monkeyp
     desk.tell(1, 0, 100.0)
     # given a gate that refuses it once
     with monkeypatch.context() as patched:
-        patched.setattr(execution, "review", refuse)
+        patched.setattr(requests, "review", refuse)
         assert len(of(OrderRefused, desk.tell(2, 0, 80.0))) == 1
     # when time goes on, and the price stands still
     asked = of(OrderRequested, desk.tell(4, 0, 80.0))

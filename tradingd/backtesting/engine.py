@@ -17,12 +17,13 @@ from tradingd.feeds.bars.table import Bars
 from tradingd.grid import grid_of
 from tradingd.instruments import DAY_NS
 from tradingd.kernels import backtest as k
+from tradingd.kernels import book as b
 from tradingd.kernels.calls import PRICES
 from tradingd.kernels.financing import POSTING
 from tradingd.kernels.signals import FULL
 from tradingd.kernels.trips import TRIP, round_trips
 
-TIMES_IN_FORCE = {TimeInForce.GTC: k.GTC, TimeInForce.DAY: k.DAY, TimeInForce.IOC: k.IOC}
+TIMES_IN_FORCE = {TimeInForce.GTC: b.GTC, TimeInForce.DAY: b.DAY, TimeInForce.IOC: b.IOC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Executed:
     """What came out, in whole lots and units of money; `equity` is in whole money, after each bar."""
 
     signals: Records  # of kernels.signals.SIGNAL
-    fills: Records  # of kernels.backtest.FILL
+    fills: Records  # of kernels.book.FILL
     trips: Records  # of kernels.trips.TRIP
     equity: F64
     balance_units: int
@@ -59,7 +60,7 @@ def trade(settings: BacktestSettings, bars: Bars, signals: Records, funding: Fun
     """Raises BacktestError where an amount of money does not fit."""
     terms, book, equity = _terms(settings), _book(settings), np.empty(len(bars))
     book["expired"] = settings.instrument.expires_ns <= bars.ts_open_ns[0]
-    fills = np.zeros(ROOM + 2 * len(signals), k.FILL)
+    fills = np.zeros(ROOM + 2 * len(signals), b.FILL)
     instants = instants_of(settings, bars, funding)
     postings = np.zeros(k.POSTINGS_OF_AN_INSTANT * len(instants), POSTING)
     columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, _days(settings, bars))
@@ -80,7 +81,7 @@ def trips_of(fills: Records, bars: Bars) -> Records:
 
 
 def _terms(settings: BacktestSettings) -> Records:
-    instrument, account, terms = settings.instrument, settings.account, np.zeros(1, k.TERMS)
+    instrument, account, terms = settings.instrument, settings.account, np.zeros(1, b.TERMS)
     lots, fees, margin = grid_of(instrument.lot_size), instrument.fees, instrument.margin
     terms[0] = (
         lots.numerator, lots.denominator, instrument.multiplier, account.units_per_one,
@@ -103,7 +104,7 @@ def _days(settings: BacktestSettings, bars: Bars) -> I64:
 
 
 def _book(settings: BacktestSettings) -> Records:
-    book = np.zeros(1, k.BOOK)
+    book = np.zeros(1, b.BOOK)
     book["balance"] = settings.account.balance_units
     prices = ("order_limit", "order_trigger", "order_stop", "order_take_profit", "order_trail")
     for name in (*PRICES, *prices, "stop_px", "trails_by", "limit_px", "margin_px"):

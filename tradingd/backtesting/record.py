@@ -27,7 +27,7 @@ from tradingd.feeds.bars.rows import BEFORE_CLOSE_NS
 from tradingd.feeds.bars.table import Bars
 from tradingd.grid import Grid, grid_of
 from tradingd.instruments import AccountSettings, Instrument
-from tradingd.kernels import backtest as k
+from tradingd.kernels import book as k
 from tradingd.kernels.calls import PRICES
 from tradingd.kernels.signals import SIGNAL
 from tradingd.reducers.post import FINANCING
@@ -127,7 +127,7 @@ class Record:
         return grid_of(self.instruments[index].lot_size)
 
     def _equity(self, index: int, bars: Bars, fills: Records, postings: Records, account: AccountSettings) -> F64:
-        """(balance + value - cost) after the newest fill and posting, as kernels.backtest has it."""
+        """(balance + value - cost) after the newest fill and posting, as kernels.book has it."""
         newest = np.searchsorted(fills["bar"], np.arange(len(bars)), side="right")
         costs = np.array([0, *(fill.cost for fill in self.fills[index])], np.int64)
         lots, changes = np.append(0, fills["position"]), np.zeros(len(bars), np.int64)

@@ -17,7 +17,7 @@ from tradingd.feeds.bars.funding import Funding
 from tradingd.feeds.bars.table import Bars
 from tradingd.grid import grid_of
 from tradingd.instruments import AccountSettings, Instrument
-from tradingd.kernels.backtest import OPEN
+from tradingd.kernels.book import OPEN
 from tradingd.kernels.trips import STILL_OPEN
 from tradingd.reducers.post import FINANCING
 from tradingd.rerun import code_digest

@@ -1,17 +1,18 @@
 """From decisions to orders, and from the venue's reports to positions.
 
-Every order, whoever wants it, goes through `request`.
+Every order, whoever wants it, goes through `requests.request`.
 """
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from tradingd.columns import BAR_RANGE, TickBatch
 from tradingd.core import expiry, financing
+from tradingd.core.protection import move_protection, protect_filled
+from tradingd.core.requests import again_later, cancel, request, request_all, take_back
 from tradingd.core.state import State
 from tradingd.core.turn import Turn
 from tradingd.core.watch import (
@@ -32,39 +33,22 @@ from tradingd.events import (
     Halted,
     OperatorCommand,
     OrderFilled,
-    OrderRefused,
     OrderRejected,
     OrderRequested,
     OrdStatus,
     OrdType,
     Resumed,
-    Side,
-    TimeInForce,
 )
-from tradingd.grid import grid_of
-from tradingd.instruments import Instrument
 from tradingd.kernels.closing import NEVER
 from tradingd.kernels.scan import BAR_CLOSED, BAR_OPENED
-from tradingd.reducers.ledger import Order
 from tradingd.reducers.post import post
 from tradingd.risk import monitor
-from tradingd.risk.bracket import STOP_LOSS, TAKE_PROFIT, bracket_orders, cancels
-from tradingd.risk.context import RiskContext, on_the_way, working
-from tradingd.risk.gate import review
+from tradingd.risk.context import RiskContext, on_the_way
 from tradingd.risk.sizing import order_for
 from tradingd.simulation import venue
 from tradingd.simulation.state import Tick
 
 FLATTEN = "flatten"
-MS_NS = 1_000_000
-
-
-class _Protection(NamedTuple):
-    """What a position is to have; None leaves what rests."""
-
-    stop: float | None
-    take_profit: float | None
-    trail: float | None
 
 
 # --- wishes -----------------------------------------------------------------------------------------------------------
@@ -78,7 +62,7 @@ def follow(turn: Turn, decision: Decision, before: Decision | None) -> None:
         _trade(turn, decision)
     elif (before.limit, before.trigger) != (decision.limit, decision.trigger) and _may_enter(turn, decision.instrument):
         _trade(turn, decision)
-    _move_protection(turn, decision)
+    move_protection(turn, decision)
 
 
 def _may_enter(turn: Turn, instrument: int) -> bool:
@@ -126,174 +110,7 @@ def _go_on(turn: Turn) -> None:
 def _close_all(turn: Turn, reason: str) -> None:
     """What was refused has its own time."""
     for index in np.flatnonzero(turn.memory.instruments["refused"] == 0).tolist():
-        _request_all(turn, monitor.closing_orders(turn.state.risk_context(), index, reason))
-
-
-def _move_protection(turn: Turn, decision: Decision) -> None:
-    """What protects a position on the decision's side, and what is on its way to it; one on the other side, about to be
-    closed, keeps what it has."""
-    ledger, index = turn.state.ledger, decision.instrument
-    lots = ledger.lots(index)
-    if lots * decision.target > 0:
-        coming = sum(o.leaves_lots for o in working(ledger, index) if o.request.side.sign * lots > 0)
-        wanted = _Protection(decision.stop, decision.take_profit, decision.trail)
-        _protect(turn, index, wanted, abs(lots) + coming, turn.state.risk_context().mark(index))
-
-
-def _protect_filled(turn: Turn, own: OrderRequested, fill: OrderFilled) -> None:
-    """As soon as an order has a position on its side, the venue itself places or enlarges the bracket, without a delay:
-    the newest decision's, where that still wants the position, for all that the order may yet fill."""
-    ledger = turn.state.ledger
-    lots, decision = ledger.lots(own.instrument), ledger.decisions.get(own.instrument)
-    wanted = _Protection(own.stop_loss, own.take_profit, own.trail)
-    if decision is not None and decision.target * lots > 0:
-        newest = (decision.stop, decision.take_profit, decision.trail)
-        wanted = _Protection(*(b if a is None else a for a, b in zip(newest, wanted, strict=True)))
-    leaves_lots = grid_of(turn.state.settings.instruments[own.instrument].lot_size).nearest(fill.leaves_qty)
-    _protect(turn, own.instrument, wanted, abs(lots) + leaves_lots, fill.last_px, own.cl_ord_id, latency_ns=0)
-
-
-def _protect(
-    turn: Turn,
-    instrument: int,
-    wanted: _Protection,
-    lots: int,
-    price: float,
-    parent: str | None = None,
-    *,
-    latency_ns: int | None = None,
-) -> None:
-    """One stop and one take profit for the whole position: what is missing is placed, what has another price, covers
-    less than `lots` or belongs to an older entry is replaced, and what no price is given for keeps its own. A trail
-    begins at `price`."""
-    resting = _resting(turn, instrument)
-    if parent is None:  # where nothing rests, the id that the first leg will have
-        parent = next((order.request.parent for order in resting.values()), turn.next_id())
-    for leg in bracket_orders(_entry(turn, instrument, wanted, lots, price, resting, parent)):
-        old = resting.get(leg.reason)
-        if old is None:
-            request(turn, leg, latency_ns=latency_ns)
-        elif (_essence(leg) != _essence(old.request) or old.leaves_lots < lots) and not _has_begun(turn, old):
-            _replace(turn, old, leg, latency_ns)
-
-
-def _has_begun(turn: Turn, old: Order) -> bool:
-    """A stop that bars had not the volume for is a market order until the position ends: nothing moves it."""
-    known = turn.memory.venue.working.get(old.request.cl_ord_id)
-    return turn.memory.terms.settings.volume_share is not None and known is not None and known.triggered
-
-
-def _essence(leg: OrderRequested) -> tuple[object, ...]:
-    return leg.stop_px, leg.trail, leg.price, leg.parent
-
-
-def _resting(turn: Turn, instrument: int) -> dict[str, Order]:
-    """What protects the position, by its reason; a stop that trails as far as it has come."""
-    return {
-        order.request.reason: _as_it_stands(turn, order)
-        for order in turn.state.ledger.orders.values()
-        if order.request.instrument == instrument
-        and order.request.reason in (STOP_LOSS, TAKE_PROFIT)
-        and order.status is not OrdStatus.PENDING_CANCEL
-    }
-
-
-def _as_it_stands(turn: Turn, order: Order) -> Order:
-    works = turn.memory.venue.working.get(order.request.cl_ord_id)
-    if order.request.trail is None or works is None:
-        return order
-    return msgspec.structs.replace(order, request=msgspec.structs.replace(order.request, stop_px=works.stop_px))
-
-
-def _entry(
-    turn: Turn,
-    instrument: int,
-    wanted: _Protection,
-    lots: int,
-    price: float,
-    resting: dict[str, Order],
-    parent: str | None,
-) -> OrderRequested:
-    """What would have opened the position with the bracket that it is to have."""
-    side = Side.BUY if turn.state.ledger.lots(instrument) > 0 else Side.SELL
-    kept = {reason: order.request for reason, order in resting.items()}
-    stop, trail = _stop(turn.state.settings.instruments[instrument], side, wanted, price, kept.get(STOP_LOSS))
-    take_profit = wanted.take_profit
-    return OrderRequested(
-        cl_ord_id=parent or "",
-        instrument=instrument,
-        side=side,
-        quantity=grid_of(turn.state.settings.instruments[instrument].lot_size).value(lots),
-        ord_type=OrdType.MARKET,
-        time_in_force=TimeInForce.GTC,
-        stop_loss=stop,
-        take_profit=kept[TAKE_PROFIT].price if take_profit is None and TAKE_PROFIT in kept else take_profit,
-        trail=trail,
-    )
-
-
-def _stop(
-    instrument: Instrument, side: Side, wanted: _Protection, price: float, kept: OrderRequested | None
-) -> tuple[float | None, float | None]:
-    """(trigger, trail) of the stop. One that trails is the tightest of what is wanted, of how far it had come, and of
-    its distance from `price` where it begins; there is none yet where none of these is known."""
-    level, before = (kept.stop_px, kept.trail) if kept else (None, None)
-    stop = level if wanted.stop is None else wanted.stop
-    trail = before if wanted.trail is None else wanted.trail
-    if trail is None:
-        return stop, None
-    begins = trail != before and not math.isnan(price)
-    levels = (
-        stop,
-        None if before is None else level,
-        _behind(instrument, price, side.sign * trail) if begins else None,
-    )
-    tightest = max if side is Side.BUY else min
-    found = tightest((each for each in levels if each is not None), default=None)
-    return found, None if found is None else trail
-
-
-def _behind(instrument: Instrument, price: float, distance: float) -> float:
-    """On the tick grid, and at a price that there can be."""
-    ticks = grid_of(instrument.tick_size)
-    count = ticks.nearest(price - distance)
-    return ticks.value(count if instrument.negative_prices else max(count, 1))
-
-
-def _replace(turn: Turn, old: Order, new: OrderRequested, latency_ns: int | None) -> None:
-    """The new order first, and the old one is not gone before it is there: both reduce only."""
-    if request(turn, new, latency_ns=latency_ns):
-        settings = turn.memory.terms.settings
-        slower_ns = round(max(settings.latency_ms, settings.cancel_latency_ms) * MS_NS)
-        cancel(
-            turn,
-            CancelRequested(old.request.cl_ord_id, "replaced"),
-            latency_ns=slower_ns if latency_ns is None else latency_ns,
-        )
-
-
-def request(turn: Turn, order: OrderRequested, *, latency_ns: int | None = None) -> bool:
-    """Puts an order to the gate and, if it passes, to the venue. `latency_ns` is 0 where the venue itself holds it."""
-    verdict = review(msgspec.structs.replace(order, cl_ord_id=turn.next_id()), turn.state.risk_context())
-    if isinstance(verdict, OrderRefused):
-        turn.emit(verdict)
-        if order.reduce_only:
-            _again_later(turn, order.instrument)
-        return False
-    turn.emit(verdict.order)
-    m = turn.memory
-    venue.submit(m.venue, m.terms, verdict, turn.now_ns, latency_ns=latency_ns)
-    return True
-
-
-def _again_later(turn: Turn, instrument: int) -> None:
-    """What reduces was refused: it is looked at again after a while, and given up after `retries_max` times, until a
-    decision, a fill or an operator changes something."""
-    record, settings = turn.memory.instruments[instrument], turn.state.settings.risk
-    if record["retry_ns"] == NEVER:
-        record["refused"] += 1
-        if record["refused"] <= settings.retries_max:
-            record["retry_ns"] = turn.now_ns + settings.retry_interval_ms * MS_NS
+        request_all(turn, monitor.closing_orders(turn.state.risk_context(), index, reason))
 
 
 def _retry(turn: Turn) -> bool:
@@ -304,11 +121,11 @@ def _retry(turn: Turn) -> bool:
     for index in np.flatnonzero(records["retry_ns"] <= turn.now_ns).tolist():
         records["retry_ns"][index] = NEVER
         if FLATTEN in ledger.halts:
-            _request_all(turn, monitor.closing_orders(turn.state.risk_context(), index, FLATTEN))
+            request_all(turn, monitor.closing_orders(turn.state.risk_context(), index, FLATTEN))
         elif _has_to_wait(turn, index):
-            _again_later(turn, index)
+            again_later(turn, index)
         elif index in ledger.decisions:
-            _move_protection(turn, ledger.decisions[index])
+            move_protection(turn, ledger.decisions[index])
     return True
 
 
@@ -319,22 +136,6 @@ def _has_to_wait(turn: Turn, instrument: int) -> bool:
         return True
     decision = ledger.decisions.get(instrument)
     return decision is not None and decision.trail is not None and math.isnan(turn.memory.market.last[instrument])
-
-
-def _request_all(turn: Turn, orders: Iterable[OrderRequested]) -> None:
-    for order in orders:
-        request(turn, order)
-
-
-def cancel(turn: Turn, wish: CancelRequested, *, latency_ns: int | None = None) -> None:
-    turn.emit(wish)
-    venue.cancel(turn.memory.venue, turn.memory.terms, wish.cl_ord_id, turn.now_ns, latency_ns=latency_ns)
-
-
-def take_back(turn: Turn, reason: str) -> None:
-    """Cancels every open order that could add exposure."""
-    for wish in cancels(turn.state.ledger, reason):
-        cancel(turn, wish)
 
 
 # --- what the operator says -------------------------------------------------------------------------------------------
@@ -481,7 +282,7 @@ def _stop_losses(turn: Turn, context: RiskContext, by_time: bool) -> None:
         _halt(turn, halted)
     monitor.roll(context)
     orders = monitor.liquidation_orders(context)
-    _request_all(turn, [order for order in orders if not _awaits_range(turn, order.instrument, by_time)])
+    request_all(turn, [order for order in orders if not _awaits_range(turn, order.instrument, by_time)])
 
 
 def _awaits_range(turn: Turn, instrument: int, by_time: bool) -> bool:
@@ -512,7 +313,7 @@ def _reject(turn: Turn, rejected: OrderRejected) -> None:
     order = turn.state.ledger.orders.get(rejected.cl_ord_id)
     turn.emit(rejected)
     if order is not None and order.request.reduce_only:
-        _again_later(turn, order.request.instrument)
+        again_later(turn, order.request.instrument)
 
 
 def _fill(turn: Turn, fill: OrderFilled) -> None:
@@ -528,4 +329,4 @@ def _fill(turn: Turn, fill: OrderFilled) -> None:
         turn.memory.instruments["traded"][fill.instrument] = 1
     opens = ledger.lots(fill.instrument) * fill.side.sign > 0 and (before <= 0 or fill.cum_qty == fill.last_qty)
     if order is not None and opens:
-        _protect_filled(turn, order.request, fill)
+        protect_filled(turn, order.request, fill)

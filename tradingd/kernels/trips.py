@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tradingd.columns import F64
-from tradingd.kernels.backtest import OPEN
+from tradingd.kernels.book import OPEN
 from tradingd.kernels.compile import kernel
 
 Records = Any  # a NumPy record array

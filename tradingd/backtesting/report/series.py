@@ -24,7 +24,7 @@ from tradingd.backtesting.report.sampling import (
 from tradingd.backtesting.result import Result
 from tradingd.columns import F64
 from tradingd.feeds.bars.table import Bars
-from tradingd.kernels.backtest import OPEN
+from tradingd.kernels.book import OPEN
 from tradingd.kernels.trips import STILL_OPEN
 from tradingd.strategies.contract import CompiledStrategy, StrategyError
 
