@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tradingd.api import tail
 from tradingd.api.client import DaemonUnreachableError, RequestFailedError, follow
 from tradingd.api.messages import Failed, Following, Happened, Line, Status, decode_line
 from tradingd.api.server import Limits, serve
@@ -173,3 +174,35 @@ def test_a_refusal_to_follow_is_raised(tmp_path: Path) -> None:
             await asyncio.to_thread(lambda: next(follow(tmp_path / "s")))
 
     served(tmp_path / "s", client, clients=0)
+
+
+def test_at_the_end_each_gets_what_waits_for_it() -> None:
+    async def body() -> tuple[list[Line], bool]:
+        publisher = Publisher()
+
+        async def read() -> list[Line]:
+            with publisher.subscription(FOLLOWING) as mine:
+                return [decode_line(line) async for chunk in mine.lines() for line in chunk.splitlines()]
+
+        reading = asyncio.create_task(read())
+        await asyncio.sleep(0)
+        for seq in range(3):
+            publisher.publish([event(seq)])
+        await publisher.end()
+        return await reading, publisher._subscriptions == []
+
+    lines, all_gone = asyncio.run(body())
+    assert [each.seq for each in lines if isinstance(each, Happened)] == [0, 1, 2]
+    assert all_gone
+
+
+def test_who_never_reads_does_not_hold_the_end_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail, "FAREWELL_S", 0.02)
+
+    async def body() -> int:
+        publisher = Publisher()
+        with publisher.subscription(FOLLOWING):
+            await publisher.end()
+            return len(publisher._subscriptions)
+
+    assert asyncio.run(body()) == 1

@@ -626,7 +626,7 @@ def test_where_prices_are_mids_it_follows_the_opposite_quote() -> None:
 def test_one_that_is_adopted_goes_on_from_where_it_was() -> None:
     floor = Floor()
     order = known_order(OrdStatus.NEW, ord_type=OrdType.TRAILING_STOP, stop_px=95.0, trail=2.0, side=Side.SELL)
-    venue.lay(floor.state, floor.terms, order, floor.market, floor.now_ns)
+    venue.lay(floor.state, floor.terms, order.request, floor.market, floor.now_ns)
     floor.trade(103.0)
     laid = floor.state.working.pop("k")
     venue.adopt(floor.state, floor.terms, order, floor.market, floor.now_ns, stop=laid)

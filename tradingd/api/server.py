@@ -93,6 +93,7 @@ class _Service:
 
     async def _tail(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Until the client leaves or says anything, or reads too slowly."""
+        writer.transport.set_write_buffer_limits(high=0)  # what was taken from the subscription is with the client
         with self._control.tail() as subscription:
 
             def end(left: asyncio.Task[bytes]) -> None:

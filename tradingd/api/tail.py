@@ -8,6 +8,8 @@ from tradingd.api.messages import Failed, Following, Happened, encode
 from tradingd.events import Event
 
 WAITING_MAX = 20_000  # events that wait for one subscriber
+FAREWELL_S = 2.0
+PAUSE_S = 0.01
 
 
 class Subscription:
@@ -60,6 +62,17 @@ class Publisher:
             yield mine
         finally:
             self._subscriptions = [other for other in self._subscriptions if other is not mine]
+
+    async def end(self) -> None:
+        """After the last event: each subscriber gets what waits for it, if it reads within FAREWELL_S."""
+        for each in self._subscriptions:
+            each.end()
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                while self._subscriptions:
+                    await asyncio.sleep(PAUSE_S)
+        except TimeoutError:
+            return
 
     def publish(self, events: Sequence[Event]) -> None:
         """Events of one durable commit."""

@@ -12,8 +12,18 @@ from tradingd.core.record import cut, fold, has_failed, inputs_of, started
 from tradingd.core.settings import BarSettings, CoreSettings, decode_settings
 from tradingd.core.state import State, initial_state
 from tradingd.core.watch import note_peaks, recount, stand_at_worst, watch, watch_orders
-from tradingd.events import AccountChanged, Event, OrderAccepted, PositionChanged, Resumed
+from tradingd.events import (
+    AccountChanged,
+    Event,
+    FundingRate,
+    OrderAccepted,
+    OrderFilled,
+    OrderRequested,
+    PositionChanged,
+    Resumed,
+)
 from tradingd.reducers.ledger import Ledger, open_accounts
+from tradingd.reducers.post import FINANCING
 from tradingd.risk import monitor
 from tradingd.risk.context import RiskState
 from tradingd.risk.settings import RiskSettings
@@ -76,7 +86,15 @@ class Books:
         if turns:
             self._arrive(piece.events)
             state.memory.instruments["exposure"] = 0.0  # no price of this row moves what it is the end of
+        entered = self._entered(piece)
+        stops = state.memory.venue.working.values()
+        kept = [(stop, stop.stop_px, stop.triggered) for stop in stops if stop.instrument in entered]
+        self._charge(piece.events, 1)
         advance(state, inputs_of(piece))
+        self._charge(piece.events, -1)
+        for stop, level, triggered in kept:
+            if not stop.triggered or triggered:
+                stop.stop_px = level
         fold(self.ledger, self.settings, piece)
         if turns:
             self._stand_at_worst(piece)
@@ -85,11 +103,39 @@ class Books:
     def _arrive(self, events: tuple[Event, ...]) -> None:
         """Stops that the venue accepts at this row meet the market as it is before it."""
         m = self._running.memory
+        requests = self._requests(events)
         for event in events:
-            order = self.ledger.orders.get(event.body.cl_ord_id) if isinstance(event.body, OrderAccepted) else None
-            if order is not None and order.request.stop_px is not None:
-                venue.lay(m.venue, m.terms, order, m.market, event.ts_received_ns)
-                watch_orders(self._running, order.request.instrument)
+            request = requests.get(event.body.cl_ord_id) if isinstance(event.body, OrderAccepted) else None
+            if request is not None and request.stop_px is not None:
+                venue.lay(m.venue, m.terms, request, m.market, event.ts_received_ns)
+                watch_orders(self._running, request.instrument)
+
+    def _requests(self, events: tuple[Event, ...]) -> dict[str, OrderRequested]:
+        """What is open, and what was requested in this row: within a bar it may be accepted in the same one."""
+        new = (event.body for event in events if isinstance(event.body, OrderRequested))
+        open_ones = {name: order.request for name, order in self.ledger.orders.items()}
+        return open_ones | {body.cl_ord_id: body for body in new}
+
+    def _entered(self, piece: Commit) -> dict[int, None]:
+        """Instruments in which something was entered within the range of a bar: no stop comes after its best."""
+        ranged = {int(b.instrument[-1]): int(b.ts_received_ns[-1]) for _, b in piece.ticks if b.kind[-1] == BAR_RANGE}
+        requests = self._requests(piece.events)
+        return {
+            event.body.instrument: None
+            for event in piece.events
+            if isinstance(event.body, OrderFilled)
+            and ranged.get(event.body.instrument) == event.ts_received_ns
+            and event.body.cl_ord_id in requests
+            and not requests[event.body.cl_ord_id].reduce_only
+        }
+
+    def _charge(self, events: tuple[Event, ...], sign: int) -> None:
+        """A day that begins in this row begins after what holding has cost by then; what a venue told comes later."""
+        if any(isinstance(event.body, FundingRate) for event in events):
+            return
+        for body in (event.body for event in events):
+            if isinstance(body, AccountChanged) and body.reason.split(" ")[0] in FINANCING:
+                self.ledger.accounts[body.currency].balance += sign * body.change
 
     def _stand_at_worst(self, piece: Commit) -> None:
         for _, batch in piece.ticks:

@@ -56,3 +56,7 @@ def _reopen_venue(state: State, stops: Mapping[str, VenueOrder]) -> None:
             m.instruments["waiting"][order.request.instrument] = 1  # the decision that took it back has to trade yet
         if order.status is OrdStatus.PENDING_CANCEL:
             venue.cancel(m.venue, m.terms, cl_ord_id, m.core_ns)
+        if order.request.reduce_only and order.request.reason == "decision":
+            decision = state.ledger.decisions[order.request.instrument]
+            turns = decision.target * state.ledger.lots(order.request.instrument) < 0
+            m.instruments["waiting"][order.request.instrument] |= turns  # the first half of a turn has to end yet

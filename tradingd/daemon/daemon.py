@@ -123,6 +123,7 @@ class Daemon:
         await self._inbox.close()
         await core
         await writer
+        await self._tails.end()
         await end_all([control, anchoring])
         await self._anchoring.finish(self._journal.head)
         if self._feeds_done:

@@ -66,13 +66,18 @@ def adopt(
     state.working[known.cl_ord_id] = known
 
 
-def lay(state: VenueState, terms: Terms, order: Order, market: Market, now_ns: int) -> None:
+def lay(state: VenueState, terms: Terms, request: OrderRequested, market: Market, now_ns: int) -> None:
     """Takes a stop at its arrival only to see when it is triggered: it has nothing to trade."""
-    listing = terms.listings[order.request.instrument]
-    known = _order(order.request, listing)
+    listing = terms.listings[request.instrument]
+    known = _order(request, listing)
     known.lots = 0
+    _come_after(state, known)
     known.triggered = _wakes(known, market, listing, now_ns)
     state.working[known.cl_ord_id] = known
+    if listing.instrument.session.is_open(now_ns):
+        offer = offers.of_book(state, terms, known.instrument, known.sign, market)
+        if offer:
+            _meet(state, terms, known, offer)
 
 
 def due_ns(state: VenueState) -> int:
@@ -247,6 +252,7 @@ def _admit(state: VenueState, terms: Terms, request: OrderRequested, market: Mar
             _date(order, listing, market, due)
     if order.reduce_only and not state.reducible_lots(order):
         return [OrderRejected(order.cl_ord_id, "nothing to reduce")]
+    _come_after(state, order)
     state.working[order.cl_ord_id] = order
     facts: Facts = [OrderAccepted(order.cl_ord_id)]
     if (tail := state.tails.get(order.instrument)) and tail.at_ns == due and request.parent:
@@ -256,6 +262,16 @@ def _admit(state: VenueState, terms: Terms, request: OrderRequested, market: Mar
         offer = offers.of_book(state, terms, order.instrument, order.sign, market)
         facts += _meet(state, terms, order, offer) if offer else []
     return facts
+
+
+def _come_after(state: VenueState, order: VenueOrder) -> None:
+    """A stop that takes the place of another one that trails begins no farther away than that has come by now."""
+    if order.trail is None or order.stop_px is None or not order.reduce_only:
+        return
+    for other in state.working.values():
+        is_like = (other.instrument, other.sign, other.reduce_only) == (order.instrument, order.sign, True)
+        if is_like and other.trail is not None and other.stop_px is not None and other.sleeps:
+            order.stop_px = order.sign * min(order.sign * order.stop_px, order.sign * other.stop_px)
 
 
 def _date(order: VenueOrder, listing: Listing, market: Market, now_ns: int) -> None:
