@@ -64,11 +64,16 @@ def trade_bars(
         i = b.bar
         if i == close.size:
             break
-        hold(b, t, instants, postings, fills, 0, close[i - 1])
+        # what is not to be done is not called: these are too large to be inlined, and most bars need none of them
+        falls_due = b.replacing != 0 or next_instant(b, instants, close.size) == i
+        if falls_due:
+            hold(b, t, instants, postings, fills, 0, close[i - 1])
         b.room = room_of(t, volume[i])
         at_open(b, t, s, fills, open_[i], days[i] if t.time_in_force == DAY else 0)
-        hold(b, t, instants, postings, fills, 1, open_[i])
-        within(b, t, s, fills, low[i], high[i])
+        if falls_due:
+            hold(b, t, instants, postings, fills, 1, open_[i])
+        if b.lots != 0 or b.order != 0:
+            within(b, t, s, fills, low[i], high[i])
         equity[i] = equity_units(b, t, close[i]) / t.units_per_one
         if next_signal(b, signals, close.size) == i:
             if b.expired == 0:

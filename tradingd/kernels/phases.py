@@ -32,8 +32,10 @@ Records = Any  # a NumPy record array
 @kernel
 def at_open(b: Records, t: Records, s: Records, fills: Records, price: float, day: int) -> None:
     """Protection was there first. A turn opens when what it closes is closed."""
-    meet_open(b, t, s, fills, price, True)
-    follow(b, t, s, met(price, -b.lots, s))
+    if b.lots != 0:
+        meet_open(b, t, s, fills, price, True)
+    if b.lots != 0 and not np.isnan(b.trails_by):
+        follow(b, t, s, met(price, -b.lots, s))
     if b.order_rests != 0 and b.order_day != day:
         b.order = 0
     if b.order != 0 and b.order_opens != 0:
@@ -137,7 +139,8 @@ def within(b: Records, t: Records, s: Records, fills: Records, low: float, high:
     """What protects, then what enters, then margin. What trails comes after the best price where nothing is entered."""
     if b.lots != 0:
         protected_within(b, t, s, fills, low, high)
-    if b.order == 0 or b.order_opens == 0 or not enter_within(b, t, s, fills, low, high):
+    has_entered = b.order != 0 and b.order_opens != 0 and enter_within(b, t, s, fills, low, high)
+    if not has_entered and not np.isnan(b.trails_by):
         follow(b, t, s, met(high if b.lots > 0 else low, -b.lots, s))
     if b.lots != 0:
         liquidated_within(b, t, s, fills, low if b.lots > 0 else high)
