@@ -155,7 +155,8 @@ class Instrument(Struct, frozen=True, forbid_unknown_fields=True):
     expires: Annotated[str, Meta(pattern=DATE_OR_TIME)] | None = None
 
     def __post_init__(self) -> None:
-        self.expires_ns  # noqa: B018  raises ValueError for a day that there is not
+        if self.expires is not None:
+            _ns_of(self.expires)  # raises ValueError for a day that there is not
 
     @property
     def expires_ns(self) -> int:

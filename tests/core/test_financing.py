@@ -105,7 +105,8 @@ def over_midnight(row: int) -> TickBatch:
 
 
 def charged(recorder: Recorder) -> list[str]:
-    return [body.reason for body in recorder.bodies(AccountChanged) if body.reason not in ("realized", "fee")]  # type: ignore[union-attr]
+    changes = (body for body in recorder.bodies(AccountChanged) if isinstance(body, AccountChanged))
+    return [body.reason for body in changes if body.reason not in ("realized", "fee")]
 
 
 @pytest.mark.parametrize("row", [1999, 2000, 2001])

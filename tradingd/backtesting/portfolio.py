@@ -82,7 +82,7 @@ class Portfolio:
             self._equity,
             self._exposure,
             self.trades,
-            turnover=sum(self._turnover(asset) for asset in self.assets),
+            turnover=sum(float((asset.notionals * self._rates_of_fills(asset)).sum()) for asset in self.assets),
             fees=sum(float((asset.fills["fee"] * self._rates_of_fills(asset)).sum()) for asset in self.assets),
             financing=self.financing,
             initial=self.initial,
@@ -140,10 +140,6 @@ class Portfolio:
         ends = asset.trades["exit_ts_ns"].fill_null(int(self.ts_ns[-1])).to_numpy()
         rates = pl.Series(self._rates(asset.account, ends))
         return asset.trades.with_columns(pl.col("profit") * rates, pl.col("fees") * rates)
-
-    def _turnover(self, asset: Traded) -> float:
-        notional = (asset.fills["quantity"] * asset.fills["price"]).abs() * asset.instrument.multiplier
-        return float((notional * self._rates_of_fills(asset)).sum())
 
     def _rates_of_fills(self, asset: Traded) -> pl.Series:
         return pl.Series(self._rates(asset.account, asset.fills["ts"].dt.epoch("ns").to_numpy()), dtype=pl.Float64)

@@ -111,16 +111,20 @@ class Traded:
         changes = (posted["change"][posted["kind"] == kind].sum() for kind in range(len(FINANCING)))
         return {name: float(0 - change) / units for name, change in zip(FINANCING, changes, strict=True)}
 
+    @property
+    def notionals(self) -> pl.Series:
+        """Of each fill, not signed."""
+        return (self.fills["quantity"] * self.fills["price"]).abs() * self.instrument.multiplier
+
     @cached_property
     def metrics(self) -> Metrics:
         fills = self.fills
-        notional = float((fills["quantity"] * fills["price"]).abs().sum()) * self.instrument.multiplier
         return metrics_of(
             self.bars.ts_close_ns,
             self.executed.equity,
             self.equity["exposure"].to_numpy(),
             self.trades,
-            turnover=notional,
+            turnover=float(self.notionals.sum()),
             fees=float(fills["fee"].sum()),
             financing=self.financing,
             initial=self.initial,

@@ -99,8 +99,7 @@ def _converted(context: RiskContext, index: int) -> float:
     total, price = 0.0, context.mark(index)
     for currency, converted in context.exchange.items():
         if converted.instrument == index and not math.isnan(price):
-            accounts = context.ledger.accounts
-            per_unit = accounts[converted.into].units_per_one / accounts[currency].units_per_one
+            per_unit = context.per_unit(currency)
             slope = per_unit if not converted.inverse else -per_unit / max(price * price, TINY)
             total += context.own_equity(currency) * slope
     return total

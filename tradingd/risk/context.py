@@ -116,9 +116,12 @@ class RiskContext(Struct, frozen=True):
         """Rounded half to even. What has no rate yet counts for nothing."""
         if math.isnan(rate):
             return 0
+        return round(units * (rate * self.per_unit(currency)))
+
+    def per_unit(self, currency: str) -> float:
+        """Units of the account for one of a currency that counts in it, at a rate of 1."""
         accounts = self.ledger.accounts
-        per_unit = accounts[self.exchange[currency].into].units_per_one / accounts[currency].units_per_one
-        return round(units * (rate * per_unit))
+        return accounts[self.exchange[currency].into].units_per_one / accounts[currency].units_per_one
 
     def _maintenance(self, index: int) -> int:
         exposure = exposure_units(self, index, self.ledger.lots(index))
