@@ -7,14 +7,24 @@ import numpy as np
 from tradingd.columns import FRAME, I64
 from tradingd.commit import Commit
 
+N_LIMIT = 2**31  # the journal keeps n in 32 bits
+
 
 def check(commit: Commit) -> None:
     """Raises ValueError unless every seq is exactly one input and all facts stand in order at inputs of the commit."""
     _check_inputs(commit)
     _check_frames(commit)
-    _ascending(commit, "events", np.array([(event.seq, event.n) for event in commit.events], np.int64).reshape(-1, 2))
-    _ascending(commit, "bars", np.column_stack((commit.bars.seq, commit.bars.n)))
-    _check_bars(commit)
+    seq, n = _positions(commit)
+    _ascending(commit, "events", seq, n)
+    _ascending(commit, "bars", commit.bars.seq, commit.bars.n)
+    _check_bars(commit, seq, n)
+
+
+def _positions(commit: Commit) -> tuple[I64, I64]:
+    """(seq, n) of its events."""
+    count = len(commit.events)
+    seq = np.fromiter([event.seq for event in commit.events], np.int64, count)
+    return seq, np.fromiter([event.n for event in commit.events], np.int64, count)
 
 
 def _check_inputs(commit: Commit) -> None:
@@ -45,10 +55,9 @@ def _check_frames(commit: Commit) -> None:
         raise ValueError("tick batches are not in seq order")
 
 
-def _ascending(commit: Commit, what: str, positions: I64) -> None:
-    if not len(positions):
+def _ascending(commit: Commit, what: str, seq: I64, n: I64) -> None:
+    if not len(seq):
         return
-    seq, n = positions[:, 0], positions[:, 1]
     if seq[0] < commit.first_seq or seq[-1] > commit.last_seq or n.min() < 0:
         raise ValueError(f"{what} stand outside of seq {commit.first_seq} to {commit.last_seq}")
     later = (seq[1:] > seq[:-1]) | ((seq[1:] == seq[:-1]) & (n[1:] > n[:-1]))
@@ -57,12 +66,20 @@ def _ascending(commit: Commit, what: str, positions: I64) -> None:
         raise ValueError(f"{what} are not in order at ({seq[at]}, {n[at]})")
 
 
-def _check_bars(commit: Commit) -> None:
-    if not len(commit.bars):
+def _check_bars(commit: Commit, seq: I64, n: I64) -> None:
+    bars = commit.bars
+    if not len(bars):
         return
-    if commit.bars.n.min() < 1:
+    if bars.n.min() < 1:
         raise ValueError("a bar is a fact and has n >= 1")
-    bars = set(zip(commit.bars.seq.tolist(), commit.bars.n.tolist(), strict=True))
-    for event in commit.events:
-        if (event.seq, event.n) in bars:
-            raise ValueError(f"a bar and a {type(event.body).__name__} share the position ({event.seq}, {event.n})")
+    bar_keys, keys = _keys(commit, bars.seq, bars.n), _keys(commit, seq, n)
+    at = np.searchsorted(bar_keys, keys)
+    shared = np.flatnonzero(bar_keys[np.minimum(at, len(bars) - 1)] == keys)
+    if len(shared):
+        event = commit.events[shared[0]]
+        raise ValueError(f"a bar and a {type(event.body).__name__} share the position ({event.seq}, {event.n})")
+
+
+def _keys(commit: Commit, seq: I64, n: I64) -> I64:
+    """Positions as single numbers, in the same order."""
+    return (seq - commit.first_seq) * N_LIMIT + n
