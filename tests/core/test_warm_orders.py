@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from desk import Desk
 from msgspec.structs import replace
-from world import ALFA, started
+from world import ALFA, S, started
 
 from tradingd.columns import TICK_COLUMNS, TickBatch
 from tradingd.commit import Commit
@@ -16,6 +16,7 @@ from tradingd.core.record import inputs_of
 from tradingd.core.settings import BarSettings, CoreSettings
 from tradingd.core.state import State, initial_state
 from tradingd.core.warmup import warm_state
+from tradingd.events import ClockAdvanced, Input, OrderFilled, OrdStatus, TimeInForce
 from tradingd.feeds.bars.rows import rows_of
 from tradingd.feeds.bars.table import Bars
 from tradingd.instruments import DAY_NS, AccountSettings, Fees, Financing
@@ -109,3 +110,35 @@ def test_a_trail_that_takes_the_place_of_another_begins_where_that_has_come_to()
     desk.trade(110.0, after_s=0.01)
     desk.trade(106.0, after_s=0.1)
     assert stops(desk.state) == [(105.0, False)]
+
+
+def test_an_entry_of_a_day_that_has_met_no_open_has_its_day_before_it() -> None:
+    class Bid(PythonStrategy):
+        def on_bar(self, state: object, bar: object, params: object) -> Target:
+            return Target(0.5, limit=101.0)
+
+    day = StrategySettings(
+        name="bid", kind="Bid", instruments=("SIM:ALFA",), timeframe="1d", time_in_force=TimeInForce.DAY
+    )
+    settings = CoreSettings(
+        instruments=(replace(ALFA, fees=Fees()),),
+        accounts=(AccountSettings("USD", "100000"),),
+        strategies=(day,),
+        risk=RiskSettings(daily_loss=None, drawdown=None, stale_data_ms=None),
+        bars=BarSettings(timeframes=("1d",)),
+    )
+    live = initial_state(settings, {"Bid": Bid})
+    # given an entry that was decided at a close and that the venue accepted before the next open
+    opened = (20_000 + np.array([0, 3])) * DAY_NS
+    prices = np.array([(100, 101, 99, 102), (100, 100, 100, 100)], float).T
+    columns = rows_of(Bars(opened, opened + DAY_NS, *prices, np.full(2, 7.0)), 0, 2, 0)
+    batch = TickBatch(source=0, frames=(), **{name: columns[name] for name in TICK_COLUMNS})
+    later_ns = 20_001 * DAY_NS + S
+    later = Input(later_ns, later_ns, "clock", ClockAdvanced())
+    commits = [advance(live, [item]) for item in (started(settings), batch.slice(0, 3), later)]
+    assert [order.status for order in live.ledger.orders.values()] == [OrdStatus.NEW]
+    again = started_again(settings, {"Bid": Bid}, commits)
+    # when the next day opens, then it trades there, as one that takes
+    for state in (live, again):
+        facts = [event.body for event in advance(state, [batch.slice(3, 4)]).events]
+        assert [(fill.last_px, fill.maker) for fill in facts if isinstance(fill, OrderFilled)] == [(100.0, False)]

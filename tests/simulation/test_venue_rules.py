@@ -629,5 +629,5 @@ def test_one_that_is_adopted_goes_on_from_where_it_was() -> None:
     venue.lay(floor.state, floor.terms, order.request, floor.market, floor.now_ns)
     floor.trade(103.0)
     laid = floor.state.working.pop("k")
-    venue.adopt(floor.state, floor.terms, order, floor.market, floor.now_ns, stop=laid)
+    venue.adopt(floor.state, floor.terms, order, floor.market, floor.now_ns, laid=laid)
     assert venue.touch_levels(floor.state, floor.terms, 0) == (101.0, 103.0)

@@ -1,4 +1,4 @@
-"""What the record alone says at its end: the ledger, what losses are counted from, and which stops are awake."""
+"""What the record alone says at its end: the ledger, what losses are counted from, and how far orders have come."""
 
 from dataclasses import fields
 
@@ -63,8 +63,9 @@ class Books:
         return self._running.memory.risk
 
     @property
-    def stops(self) -> dict[str, VenueOrder]:
-        """Working stops by ClOrdID: which have been triggered, and how far those that trail have come."""
+    def laid(self) -> dict[str, VenueOrder]:
+        """Working orders by ClOrdID: which stops have been triggered, how far those that trail have come, whose day it
+        is."""
         return self._running.memory.venue.working
 
     @property
@@ -101,12 +102,12 @@ class Books:
             self._recount(piece.events)
 
     def _arrive(self, events: tuple[Event, ...]) -> None:
-        """Stops that the venue accepts at this row meet the market as it is before it."""
+        """What the venue accepts at this row meets the market as it is before it."""
         m = self._running.memory
         requests = self._requests(events)
         for event in events:
             request = requests.get(event.body.cl_ord_id) if isinstance(event.body, OrderAccepted) else None
-            if request is not None and request.stop_px is not None:
+            if request is not None:
                 venue.lay(m.venue, m.terms, request, m.market, event.ts_received_ns)
                 watch_orders(self._running, request.instrument)
 

@@ -34,7 +34,7 @@ def warm_state(settings: CoreSettings, library: Library, books: Books, past: Ite
     state.ledger, state.memory.risk = books.ledger, books.risk
     open_accounts(state.ledger, settings.accounts)
     state.memory.told["target"] = math.nan  # equal to nothing, so that every slot tells what it wants at its next bar
-    _reopen_venue(state, books.stops)
+    _reopen_venue(state, books.laid)
     # what was refused is not known any more, so every position is looked at once
     state.memory.instruments["retry_ns"] = state.memory.core_ns + settings.risk.retry_interval_ms * MS_NS
     forget_peaks(state)
@@ -44,14 +44,14 @@ def warm_state(settings: CoreSettings, library: Library, books: Books, past: Ite
     return state
 
 
-def _reopen_venue(state: State, stops: Mapping[str, VenueOrder]) -> None:
+def _reopen_venue(state: State, laid: Mapping[str, VenueOrder]) -> None:
     """What the ledger says that the venue holds."""
     m = state.memory
     m.venue.lots = {index: position.lots for index, position in state.ledger.positions.items()}
     m.venue.trades = state.ledger.fills
     m.instruments["traded"] = 1  # what does not work any more is not sent again, whatever became of it
     for cl_ord_id, order in state.ledger.orders.items():
-        venue.adopt(m.venue, m.terms, order, m.market, m.core_ns, stop=stops.get(cl_ord_id))
+        venue.adopt(m.venue, m.terms, order, m.market, m.core_ns, laid=laid.get(cl_ord_id))
         if order.status is OrdStatus.PENDING_CANCEL and order.request.reason == "decision":
             m.instruments["waiting"][order.request.instrument] = 1  # the decision that took it back has to trade yet
         if order.status is OrdStatus.PENDING_CANCEL:

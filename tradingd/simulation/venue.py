@@ -48,29 +48,32 @@ def cancel(state: VenueState, terms: Terms, cl_ord_id: str, now_ns: int, *, late
 
 
 def adopt(
-    state: VenueState, terms: Terms, order: Order, market: Market, now_ns: int, *, stop: VenueOrder | None = None
+    state: VenueState, terms: Terms, order: Order, market: Market, now_ns: int, *, laid: VenueOrder | None = None
 ) -> None:
-    """Takes over an order that the ledger knows as open: one that had not arrived arrives, others work on. `stop` is
-    what `lay` made of it: if that was triggered, or has traded, it sleeps no more; if it trails, it has come as far."""
+    """Takes over an order that the ledger knows as open: one that had not arrived arrives, others work on. `laid` is
+    what `lay` made of it: if that was triggered, or has traded, it sleeps no more; if it trails, it has come as far; it
+    has had its first opportunity, and its day, when that had."""
     if order.status is OrdStatus.PENDING_NEW:
         state.pending.append(Pending(now_ns + 1, order=order.request))
         return
     listing = terms.listings[order.request.instrument]
     known = _order(order.request, listing)
     known.lots, known.triggered = order.leaves_lots, order.filled_lots > 0
-    if stop is not None:
-        known.stop_px, known.triggered = stop.stop_px, known.triggered or stop.triggered
-    known.waited = not known.sleeps
-    if known.time_in_force is TimeInForce.DAY:
-        _date(known, listing, market, now_ns - 1)
+    if laid is not None:
+        known.stop_px, known.triggered = laid.stop_px, known.triggered or laid.triggered
+        known.expires_ns, known.session_ns, known.waited = laid.expires_ns, laid.session_ns, laid.waited
+    else:
+        known.waited = not known.sleeps
+        _begin_day(known, listing, market, now_ns - 1)
     state.working[known.cl_ord_id] = known
 
 
 def lay(state: VenueState, terms: Terms, request: OrderRequested, market: Market, now_ns: int) -> None:
-    """Takes a stop at its arrival only to see when it is triggered: it has nothing to trade."""
+    """Takes an order at its arrival only to see what the market does to it: it has nothing to trade."""
     listing = terms.listings[request.instrument]
     known = _order(request, listing)
     known.lots = 0
+    _begin_day(known, listing, market, now_ns)
     _come_after(state, known)
     known.triggered = _wakes(known, market, listing, now_ns)
     state.working[known.cl_ord_id] = known
@@ -248,8 +251,7 @@ def _admit(state: VenueState, terms: Terms, request: OrderRequested, market: Mar
     if order.time_in_force is TimeInForce.DAY:
         if not market.phase[order.instrument] and not session.is_open(due):
             return [OrderRejected(order.cl_ord_id, "a day order outside of the session")]
-        if market.phase[order.instrument] != BAR_CLOSE:
-            _date(order, listing, market, due)
+        _begin_day(order, listing, market, due)
     if order.reduce_only and not state.reducible_lots(order):
         return [OrderRejected(order.cl_ord_id, "nothing to reduce")]
     _come_after(state, order)
@@ -272,6 +274,12 @@ def _come_after(state: VenueState, order: VenueOrder) -> None:
         is_like = (other.instrument, other.sign, other.reduce_only) == (order.instrument, order.sign, True)
         if is_like and other.trail is not None and other.stop_px is not None and other.sleeps:
             order.stop_px = order.sign * min(order.sign * order.stop_px, order.sign * other.stop_px)
+
+
+def _begin_day(order: VenueOrder, listing: Listing, market: Market, now_ns: int) -> None:
+    """At its arrival; between two bars it waits for the first open."""
+    if order.time_in_force is TimeInForce.DAY and market.phase[order.instrument] != BAR_CLOSE:
+        _date(order, listing, market, now_ns)
 
 
 def _date(order: VenueOrder, listing: Listing, market: Market, now_ns: int) -> None:
