@@ -118,10 +118,10 @@ def timed(call: Any) -> tuple[float, Any]:
 
 
 def our_run(columns: dict[str, Any], step_ns: int, power: int = 0, partial: bool = False) -> tuple[float, str]:
-    from tradingd.backtesting.depth.engine import execute
+    from tradingd.backtesting.depth.run import run
 
     settings, events = ours(columns, step_ns, True, power, partial)
-    seconds, done = timed(lambda: execute(settings, events, Path()))
+    seconds, done = timed(lambda: run(settings, events, Path()).executed)
     position = int(done.fills["position"][-1]) if len(done.fills) else 0
     return seconds, f"{done.counts['orders']} orders, {len(done.fills)} fills, position {position}"
 
@@ -242,10 +242,10 @@ def compare(columns: dict[str, Any], peer: Peer | None) -> None:
 
 def messages(columns: dict[str, Any]) -> None:
     """A step after each message of the feed, with quotes that stay where they are wanted."""
-    from tradingd.backtesting.depth.engine import execute
+    from tradingd.backtesting.depth.run import run
 
     settings, events = ours(columns, 0, requote=False)
-    times = [timed(lambda: execute(settings, events, Path())) for _ in range(REPEATS + 1)]
+    times = [timed(lambda: run(settings, events, Path()).executed) for _ in range(REPEATS + 1)]
     middle, counts = statistics.median(seconds for seconds, _ in times[1:]), times[0][1].counts
     rate = len(events) / middle / 1e6
     print(f"a step per message: {middle * 1e3:.0f} ms, {rate:.1f} M events/s; {counts['steps']} steps", flush=True)

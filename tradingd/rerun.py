@@ -18,6 +18,7 @@ from tradingd.core.state import State, initial_state, kinds_of
 from tradingd.core.warmup import warm_state
 from tradingd.events import Resumption, RunStarted
 from tradingd.strategies.loader import load_strategy
+from tradingd.strategies.makers.contract import CompiledMaker
 
 PACKAGE = Path(__file__).resolve().parent
 PURE_FOLDERS = ("core", "simulation", "strategies", "risk", "reducers", "kernels")
@@ -30,8 +31,8 @@ __all__ = [
 History = Callable[[int], Iterator[Commit]]  # recorded commits from the one that holds a seq on
 
 
-def code_digest(library: Library) -> str:
-    """Digest of all that decides what `advance` gives: the pure half, user strategies, NumPy and numba."""
+def code_digest(library: Mapping[str, Loaded | CompiledMaker]) -> str:
+    """Digest of all that decides what `advance` or a kernel gives: the pure half, user strategies, NumPy and numba."""
     digest = hashlib.blake2b(f"numpy {version('numpy')} numba {version('numba')}".encode(), digest_size=16)
     files = [path for folder in PURE_FOLDERS for path in sorted((PACKAGE / folder).rglob("*.py"))]
     for path in (*(PACKAGE / name for name in PURE_FILES), *files):

@@ -158,6 +158,13 @@ def test_the_same_run_twice_is_the_same(once: str) -> None:
     assert first.to_dict() == second.to_dict()
 
 
+def test_another_text_of_the_maker_is_other_code(once: str, tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text(f"{ONCE}# and a remark\n")
+    a, b = (run(kind, [*BOOK, END], {"bid": 100}).to_dict() for kind in (once, f"{tmp_path / 'other.py'}:once"))
+    assert a["data_digest"] == b["data_digest"]
+    assert a["code_digest"] != b["code_digest"]
+
+
 # mistakes
 
 

@@ -1,7 +1,6 @@
 """The depth replay from Python: settings and events in, fills, samples and counts out."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from tradingd.kernels.depth_book import BOOK
 from tradingd.kernels.depth_quotes import MAKER, NO_ORDER
 from tradingd.kernels.depth_records import FILL, NO_CELL, NO_SLOT, ORDER, REQUEST, TERMS, VENUE
 from tradingd.strategies.contract import CompiledInstance
-from tradingd.strategies.makers.loader import load_maker
 
 Records = np.ndarray[Any, Any]
 
@@ -31,11 +29,6 @@ class Executed:
     fills: Records  # of kernels.depth_records.FILL
     samples: Records  # of kernels.depth_replay.SAMPLE
     counts: dict[str, int]
-
-
-def execute(settings: DepthSettings, events: DepthEvents, base: Path) -> Executed:
-    """Paths of makers are relative to `base`. Raises StrategyError, BacktestError."""
-    return replay(settings, events, load_maker(settings.kind, base).instantiate(settings.strategy))
 
 
 def replay(settings: DepthSettings, events: DepthEvents, instance: CompiledInstance) -> Executed:

@@ -13,6 +13,8 @@ from tradingd.backtesting.depth.events import DepthEvents
 from tradingd.backtesting.depth.settings import DepthSettings
 from tradingd.grid import grid_of
 from tradingd.kernels.depth_records import BUY
+from tradingd.rerun import code_digest
+from tradingd.strategies.makers.contract import CompiledMaker
 
 
 @dataclass(frozen=True, repr=False)
@@ -21,6 +23,7 @@ class DepthResult:
 
     settings: DepthSettings
     events: DepthEvents
+    maker: CompiledMaker
     executed: Executed
 
     @cached_property
@@ -96,6 +99,7 @@ class DepthResult:
             "to_ns": int(self.events.ts_received_ns[-1]),
             "summary": self.summary,
             "settings": msgspec.to_builtins(self.settings),
+            "code_digest": code_digest({self.settings.kind: self.maker}),
             "data_digest": self.events.digest(),
         }
 

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tradingd.backtesting.depth.engine import execute
+from tradingd.backtesting.depth.engine import replay
 from tradingd.backtesting.depth.events import DepthEvents
 from tradingd.backtesting.depth.result import DepthResult
 from tradingd.backtesting.depth.settings import DepthSettings, settings_of
 from tradingd.backtesting.settings import currency_of, plain
 from tradingd.config.overrides import apply_overrides
+from tradingd.strategies.makers.loader import load_maker
 
 
 def depth_backtest(
@@ -37,7 +38,9 @@ def depth_backtest(
 
 def run(settings: DepthSettings, events: DepthEvents, base: Path) -> DepthResult:
     """Raises StrategyError, BacktestError."""
-    return DepthResult(settings, events, execute(settings, events, base))
+    maker = load_maker(settings.kind, base)
+    executed = replay(settings, events, maker.instantiate(settings.strategy))
+    return DepthResult(settings, events, maker, executed)
 
 
 def settings_for(
