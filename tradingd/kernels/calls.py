@@ -14,7 +14,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from tradingd.columns import I64, BarArray
-from tradingd.kernels.compile import kernel
+from tradingd.kernels.compile import lean_kernel
 
 # What a strategy wants after a bar. It persists from bar to bar. All after confidence are prices, NaN for none: of what
 # protects the position, of the order that opens or adds to it, and how far the stop may be from the best price.
@@ -76,13 +76,13 @@ def local_copy(_typing: Any, record: Any) -> Any:
     return record(record), codegen
 
 
-@kernel
+@lean_kernel
 def run_once(address: int, state: int, params: int, bar: int, out: int) -> None:
     """One step, all by address."""
     call_step(address, state, bar, params, out)
 
 
-@kernel
+@lean_kernel
 def run_steps(address: int, state: int, bars: BarArray, params: int, out: Array, outs: Array) -> None:
     """Steps one strategy over `bars`: `out` (1,) of OUT goes in and comes back, `outs` gets it after each bar."""
     for i in range(len(bars)):
@@ -90,7 +90,7 @@ def run_steps(address: int, state: int, bars: BarArray, params: int, out: Array,
         copy_out(out[0], outs[i])
 
 
-@kernel
+@lean_kernel
 def copy_out(source: Any, target: Any) -> None:
     target.target = source.target
     target.confidence = source.confidence
@@ -101,7 +101,7 @@ def copy_out(source: Any, target: Any) -> None:
     target.trail = source.trail
 
 
-@kernel
+@lean_kernel
 def step_wish(steps: I64, bar: int, wish: Any) -> bool:
     """One closed bar for a strategy and its exits; `wish.final` is what counts. Returns what `apply_exits` returns.
 
@@ -114,7 +114,7 @@ def step_wish(steps: I64, bar: int, wish: Any) -> bool:
     return lawful
 
 
-@kernel
+@lean_kernel
 def apply_exits(exits: I64, bar: int, wish: Any) -> bool:
     """`wish.final` from `wish.own`: each exit overrides what the ones before it left.
 
@@ -147,12 +147,12 @@ def apply_exits(exits: I64, bar: int, wish: Any) -> bool:
     return lawful
 
 
-@kernel
+@lean_kernel
 def price_or_none(price: float, is_flat: bool) -> float:
     return np.nan if is_flat or not abs(price) < np.inf else price
 
 
-@kernel
+@lean_kernel
 def run_wishes(steps: I64, bars: BarArray, wish: Array, outs: Array) -> int:
     """Steps a strategy and its exits over `bars`: `wish` (1,) of WISH goes in and comes back, `outs` gets the finals.
 

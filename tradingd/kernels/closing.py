@@ -6,7 +6,7 @@ import numpy as np
 
 from tradingd.columns import DAY_TIMEFRAME, I64, TIMEFRAME_NS, BarArray
 from tradingd.kernels.bars import bar_merge, bar_start, bar_write
-from tradingd.kernels.compile import kernel
+from tradingd.kernels.compile import lean_kernel
 from tradingd.kernels.sessions import session_bounds
 from tradingd.kernels.slots import step, step_legs
 
@@ -17,7 +17,7 @@ LENGTH_NS = np.array(TIMEFRAME_NS, np.int64)
 TIMEFRAME_COUNT = len(TIMEFRAME_NS)
 
 
-@kernel
+@lean_kernel
 def borders(s: Records, timeframe: int, ts_ns: int, zone: I64, offsets: I64) -> tuple[int, int]:
     """(ts_open, ts_close) of the bar that holds `ts_ns`; of a day's session, which may have closed before `ts_ns`."""
     if timeframe == DAY_TIMEFRAME:
@@ -27,7 +27,7 @@ def borders(s: Records, timeframe: int, ts_ns: int, zone: I64, offsets: I64) -> 
     return opened, opened + length
 
 
-@kernel
+@lean_kernel
 def close_overdue(
     c: Records,
     instruments: Records,
@@ -65,7 +65,7 @@ def close_overdue(
     return changed
 
 
-@kernel
+@lean_kernel
 def close_bars(
     c: Records,
     k: int,
@@ -113,7 +113,7 @@ def close_bars(
     return changed
 
 
-@kernel
+@lean_kernel
 def feed_coarser(c: Records, s: Records, up: int, finer: Records, coarser: Records, zone: I64, offsets: I64) -> None:
     if coarser.trades > 0:
         bar_merge(coarser, finer)
@@ -126,7 +126,7 @@ def feed_coarser(c: Records, s: Records, up: int, finer: Records, coarser: Recor
         c.bar_due_ns = min(c.bar_due_ns, closes + c.grace_ns)
 
 
-@kernel
+@lean_kernel
 def emit(c: Records, k: int, j: int, w: Records, bars: BarArray, bar_seq: I64, bar_n: I64) -> int:
     """Writes a closed bar at the next position; returns its output row."""
     at = int(c.bars)

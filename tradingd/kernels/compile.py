@@ -97,3 +97,10 @@ def kernel(function: F) -> F:
     """`numba.njit` as everything here uses it. Division by zero gives inf or NaN, as in NumPy; the GIL is released."""
     compiled: F = numba.njit(cache=True, error_model="numpy", nogil=True)(function)
     return compiled
+
+
+def lean_kernel(function: F) -> F:
+    """A kernel that makes no arrays, so that nobody has to count who holds those that it is given: they are its
+    caller's. Counting costs two locked instructions for each array of each call, and the scan makes many."""
+    compiled: F = numba.njit(cache=True, error_model="numpy", nogil=True, _nrt=False)(function)
+    return compiled

@@ -38,7 +38,7 @@ from tradingd.columns import (
 )
 from tradingd.kernels.bars import bar_add, bar_start
 from tradingd.kernels.closing import NEVER, TIMEFRAME_COUNT, borders, close_bars, close_overdue
-from tradingd.kernels.compile import kernel
+from tradingd.kernels.compile import lean_kernel
 from tradingd.kernels.spread import quoted
 
 Records = Any  # a NumPy record array
@@ -103,7 +103,7 @@ WATCHED = np.dtype(
 )
 
 
-@kernel
+@lean_kernel
 def scan(
     cursor: Records,
     instruments: Records,
@@ -268,7 +268,7 @@ def scan(
     return DONE
 
 
-@kernel
+@lean_kernel
 def tell_bar(
     kind: int,
     k: int,
@@ -299,7 +299,7 @@ def tell_bar(
     return (-np.inf, np.inf) if is_told else (price, top)
 
 
-@kernel
+@lean_kernel
 def tell_late(c: Records, late: I64, k: int, s: Records) -> None:
     """A row that is older than the newest closed bar becomes a fact of its own."""
     c.n += 1
@@ -308,7 +308,7 @@ def tell_late(c: Records, late: I64, k: int, s: Records) -> None:
     c.late += 1
 
 
-@kernel
+@lean_kernel
 def tell_side(prices: F64, sizes: F64, k: int, price: float, size: float) -> None:
     """One side of a quote: absent means unchanged, a size of 0 means empty."""
     if not np.isnan(price) or size == 0.0:
@@ -316,7 +316,7 @@ def tell_side(prices: F64, sizes: F64, k: int, price: float, size: float) -> Non
         sizes[k] = size
 
 
-@kernel
+@lean_kernel
 def breached(s: Records, watched: Records, price: float) -> bool:
     """Moves the account's estimates to the new mark; True where a floor is crossed, as far as estimates tell: margin is
     counted in whole units then, and may be short by what they round. True too where there was no mark to move from."""
@@ -328,7 +328,7 @@ def breached(s: Records, watched: Records, price: float) -> bool:
     return bool(w.equity < w.required + ROUNDED_UNITS or w.equity <= w.floor or w.equity <= w.peak * (1.0 - w.drawdown))
 
 
-@kernel
+@lean_kernel
 def move_mark(s: Records, watched: Records, price: float) -> None:
     """All that is held is worth what it is at the new mark, which may be another instrument's row to look at."""
     w = watched[s.account]

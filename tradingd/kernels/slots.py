@@ -10,7 +10,7 @@ import numpy as np
 
 from tradingd.columns import I64, BarArray
 from tradingd.kernels.calls import address_of, apply_exits, call_step, copy_out
-from tradingd.kernels.compile import kernel
+from tradingd.kernels.compile import lean_kernel
 
 Records = Any  # a NumPy record array
 
@@ -37,7 +37,7 @@ SLOT = np.dtype(
 )
 
 
-@kernel
+@lean_kernel
 def step(slot: Records, bar: Records, at: int, s: Records, steps: I64, wish: Records, told: Records) -> bool:
     """Steps one strategy and its exits on a closed bar; True where Python has to hear of it."""
     slot.bar = at
@@ -47,7 +47,7 @@ def step(slot: Records, bar: Records, at: int, s: Records, steps: I64, wish: Rec
     return settle(slot, bar, s, steps, wish, told)
 
 
-@kernel
+@lean_kernel
 def step_legs(
     slot: Records,
     bar: Records,
@@ -81,7 +81,7 @@ def step_legs(
     return changed
 
 
-@kernel
+@lean_kernel
 def settle(slot: Records, bar: Records, s: Records, steps: I64, wish: Records, told: Records) -> bool:
     """Runs what is compiled of a slot, puts prices on the grid and compares the outcome with what was last told."""
     at = address_of(bar)
@@ -91,7 +91,7 @@ def settle(slot: Records, bar: Records, s: Records, steps: I64, wish: Records, t
     return weigh(slot, at, s, steps[slot.exits_start : slot.steps_stop], wish, told)
 
 
-@kernel
+@lean_kernel
 def weigh(slot: Records, bar: int, s: Records, exits: I64, wish: Records, told: Records) -> bool:
     """What comes after the strategy's own step; `bar` is an address."""
     is_warm = slot.warmup == 0
@@ -114,14 +114,14 @@ def weigh(slot: Records, bar: int, s: Records, exits: I64, wish: Records, told: 
     return True
 
 
-@kernel
+@lean_kernel
 def unwish(own: Records) -> None:
     """What was wanted too early is as if it had never been."""
     own.target, own.confidence = 0.0, 1.0
     own.stop = own.take_profit = own.limit = own.trigger = own.trail = np.nan
 
 
-@kernel
+@lean_kernel
 def unchanged(wish: Records, told: Records) -> bool:
     """Whether the target, all prices and the bucket of the confidence are as they were told."""
     prices = same(wish.stop, told.stop) and same(wish.take_profit, told.take_profit)
@@ -130,7 +130,7 @@ def unchanged(wish: Records, told: Records) -> bool:
     return prices and same(wish.target, told.target) and bucket(wish.confidence) == bucket(told.confidence)
 
 
-@kernel
+@lean_kernel
 def settle_python(
     slot: int, bars: BarArray, instruments: Records, slots: Records, steps: I64, wishes: Records, told: Records
 ) -> bool:
@@ -139,17 +139,17 @@ def settle_python(
     return settle(entry, bars[entry.bar], instruments[entry.instrument], steps, wishes[slot], told[slot])
 
 
-@kernel
+@lean_kernel
 def on_tick(x: float, s: Records) -> float:
     """The nearest price on the grid: one correctly rounded division, so it equals the decimal's own double."""
     return float(np.rint(x * s.tick_den / s.tick_num) * s.tick_num / s.tick_den + 0.0)
 
 
-@kernel
+@lean_kernel
 def same(a: float, b: float) -> bool:
     return a == b or (np.isnan(a) and np.isnan(b))
 
 
-@kernel
+@lean_kernel
 def bucket(confidence: float) -> int:
     return int(confidence * CONFIDENCE_BUCKETS)
