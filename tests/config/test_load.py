@@ -200,6 +200,20 @@ def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
     ]
 
 
+def test_recorded_funding_leaves_no_room_for_a_constant_rate(tmp_path: Path) -> None:
+    for name in ("bars.csv", "rates.csv"):
+        (tmp_path / name).touch()
+    bars = {"path": "bars.csv", "instrument": "SIM:AAA", "timeframe": "1m"}
+    rates = {"path": "rates.csv", "instrument": "SIM:AAA"}
+    feeds = [{"kind": "bars", "name": "bars", "files": [bars], "funding": [rates]}]
+    charged = INSTRUMENT | {"financing": {"funding_rate": 0.0001}}
+    resolve(RAW | {"feeds": feeds}, tmp_path)
+    found = problems(tmp_path, feeds=feeds, instruments=[charged])
+    assert found == [
+        "feeds[0].funding[0].instrument: instruments[0].financing.funding_rate charges SIM:AAA already; leave out one"
+    ]
+
+
 def test_day_bars_need_a_timeframe_that_divides_the_session(tmp_path: Path) -> None:
     session = {"timezone": "America/New_York", "open": "09:30", "close": "16:00"}
     changes = {"instruments": [INSTRUMENT | {"session": session}], "strategies": strategy(timeframe="4h")}

@@ -97,6 +97,13 @@ def _feed(feed: FeedSettings, path: str, config: Config, base: Path) -> Iterator
     for n, rates in enumerate(feed.funding if isinstance(feed, BarsSettings) else ()):
         yield from _file(rates.path, f"{path}.funding[{n}].path", base)
         yield from _known(rates.instrument, f"{path}.funding[{n}].instrument", ids)
+        yield from _charged_twice(rates.instrument, f"{path}.funding[{n}].instrument", config)
+
+
+def _charged_twice(name: str, path: str, config: Config) -> Iterator[Problem]:
+    for n, instrument in enumerate(config.instruments):
+        if instrument.id == name and instrument.financing.funding_rate:
+            yield Problem(path, f"instruments[{n}].financing.funding_rate charges {name} already; leave out one")
 
 
 def _finest(file: BarFile, path: str, config: Config) -> Iterator[Problem]:
