@@ -27,8 +27,8 @@ demo: base ## a simulated trading day in under a minute: trade it, verify its jo
 run: base ## the daemon in the foreground until Ctrl-C (CONFIG=configs/demo.toml)
 	@$(BIN)/tradingd start -c $(CONFIG)
 
-test: check ## set-up, make check, and every test
-	@$(BIN)/pytest
+test: check ## set-up, make check, and every test, on all processors
+	@$(BIN)/pytest --numprocesses=auto --dist=loadfile
 
 check: dev ## lint, format, types and import contracts
 	@$(BIN)/ruff check .
