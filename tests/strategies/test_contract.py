@@ -166,7 +166,12 @@ from tradingd.strategies.loader import BUILT_IN, load_strategy
 for kind in (*BUILT_IN, "mine.py:mine"):
     strategy = load_strategy(kind, Path.cwd())
     strategy.instantiate()
-    print(sum(strategy.step.stats.cache_hits.values()), sum(strategy.step.stats.cache_misses.values()))
+    kernels = [strategy.step]
+    if strategy.legs == 1:
+        strategy.walking()
+        kernels.append(strategy.walk)
+    for kernel in kernels:
+        print(sum(kernel.stats.cache_hits.values()), sum(kernel.stats.cache_misses.values()))
 """
 MINE = """
 from tradingd.kernels.indicators import atr_state, atr_step

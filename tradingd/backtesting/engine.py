@@ -7,7 +7,7 @@ import numpy as np
 
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.financing import instants_of, summed
-from tradingd.backtesting.hearing import ROOM, Records, doubled, instrument_of, signals_of
+from tradingd.backtesting.hearing import ROOM, Records, double, instrument_of, signals_of
 from tradingd.backtesting.settings import BacktestSettings
 from tradingd.columns import F64, I64
 from tradingd.events import TimeInForce
@@ -66,7 +66,7 @@ def trade(settings: BacktestSettings, bars: Bars, signals: Records, funding: Fun
     columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, _days(settings, bars))
     records = (signals, instrument_of(settings), terms, book)
     while (reason := k.trade_bars(*columns, *records, equity, instants, postings, fills)) == FULL:
-        fills = doubled(fills)
+        double(fills)
     if reason == k.OVERFLOW:
         raise BacktestError(f"bar {book['bar'][0]}: an amount does not fit; give the account a coarser unit")
     made = fills[: book["fills"][0]]

@@ -1,6 +1,7 @@
 """What a strategy says over bars: compiled ones inside one kernel, plain Python ones a bar at a time."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,15 @@ from tradingd.kernels.calls import new_wishes
 from tradingd.kernels.scan import INSTRUMENT
 from tradingd.kernels.signals import FULL, SIGNAL, UNLAWFUL, say, signal_bars
 from tradingd.kernels.slots import SLOT, weigh
-from tradingd.strategies.contract import CompiledInstance, PythonInstance, Target, bar_of, write_target
+from tradingd.kernels.walk import COLUMNS
+from tradingd.strategies.contract import (
+    CompiledInstance,
+    CompiledStrategy,
+    PythonInstance,
+    Target,
+    bar_of,
+    write_target,
+)
 from tradingd.strategies.loader import load_single
 
 Records = np.ndarray[Any, Any]
@@ -23,11 +32,11 @@ ROOM = 4096
 
 def signals_of(settings: BacktestSettings, bars: Bars, base: Path) -> Records:
     """What the strategy and its exits say, of kernels.signals.SIGNAL. Raises StrategyError, BacktestError."""
-    strategy = load_single(settings.kind, base).instantiate(settings.strategy)
+    strategy, instrument = load_single(settings.kind, base), instrument_of(settings)
     exits = [_exit(leave.kind, leave.params, base) for leave in settings.exits]
-    if isinstance(strategy, PythonInstance):
-        return np.array(list(_heard_python(strategy, exits, instrument_of(settings), bars)), SIGNAL)
-    return _heard([strategy, *exits], instrument_of(settings), bars)
+    if isinstance(strategy, CompiledStrategy):
+        return _heard([strategy.walking(settings.strategy), *exits], instrument, bars)
+    return np.array(list(_heard_python(strategy.instantiate(settings.strategy), exits, instrument, bars)), SIGNAL)
 
 
 def instrument_of(settings: BacktestSettings) -> Records:
@@ -38,10 +47,9 @@ def instrument_of(settings: BacktestSettings) -> Records:
     return record
 
 
-def doubled(records: Records) -> Records:
-    more = np.zeros(2 * len(records), records.dtype)
-    more[: len(records)] = records
-    return more
+def double(records: Records) -> None:
+    """Makes room for as many more; nothing else may look at the array."""
+    records.resize(2 * len(records), refcheck=False)
 
 
 def _exit(kind: str, params: dict[str, Any], base: Path) -> CompiledInstance:
@@ -54,16 +62,24 @@ def _exit(kind: str, params: dict[str, Any], base: Path) -> CompiledInstance:
 def _heard(instances: list[CompiledInstance], instrument: Records, bars: Bars) -> Records:
     slots, wishes, cursor = _slot(instances[0].warmup_bars), new_wishes(1), np.zeros(2, np.int64)
     told, signals, steps = wishes["final"].copy(), np.zeros(ROOM, SIGNAL), _steps(instances)
+    arrays = [np.ascontiguousarray(getattr(bars, field.name)) for field in fields(bars)]
+    columns = _columns(arrays, bars)
     while True:
-        reason = signal_bars(
-            bars.ts_open_ns, bars.ts_close_ns, bars.open, bars.high, bars.low, bars.close, bars.volume,
-            bars.blank(1), slots, instrument, steps, wishes, told, signals, cursor,
-        )  # fmt: skip
+        reason = signal_bars(columns, slots, instrument, steps, wishes, told, signals, cursor)
         if reason == UNLAWFUL:
             raise _unlawful(int(cursor[0]))
         if reason != FULL:
             return signals[: cursor[1]]
-        signals = doubled(signals)
+        double(signals)
+
+
+def _columns(arrays: list[Records], bars: Bars) -> Records:
+    """Their kernels.walk.COLUMNS, for as long as there are the arrays."""
+    columns = np.zeros(1, COLUMNS)
+    columns["bar"], columns["size"] = bars.blank(1), len(bars)
+    for field, array in zip(fields(bars), arrays, strict=True):
+        columns[field.name.removesuffix("_ns")] = array.ctypes.data
+    return columns
 
 
 def _heard_python(

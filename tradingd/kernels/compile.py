@@ -104,3 +104,9 @@ def lean_kernel(function: F) -> F:
     caller's. Counting costs two locked instructions for each array of each call, and the scan makes many."""
     compiled: F = numba.njit(cache=True, error_model="numpy", nogil=True, _nrt=False)(function)
     return compiled
+
+
+def inlined(function: F) -> F:
+    """A kernel of which every kernel that calls it has a copy of its own, however large it is."""
+    compiled: F = numba.njit(cache=True, error_model="numpy", nogil=True, forceinline=True)(function)
+    return compiled

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tradingd.columns import F64, I64, BarArray
+from tradingd.columns import I64
 from tradingd.kernels.calls import PRICES, address_of, call_step
 from tradingd.kernels.compile import kernel
-from tradingd.kernels.slots import same, weigh
+from tradingd.kernels.slots import weigh
+from tradingd.kernels.walk import read_bar
 
 Records = Any  # a NumPy record array
 
@@ -22,14 +23,7 @@ SIGNAL = np.dtype([("bar", "i8"), *((name, "f8") for name in ("target", "confide
 
 @kernel
 def signal_bars(
-    ts_open: I64,
-    ts_close: I64,
-    open_: F64,
-    high: F64,
-    low: F64,
-    close: F64,
-    volume: F64,
-    bars: BarArray,
+    columns: Records,
     slots: Records,
     instruments: Records,
     steps: I64,
@@ -38,56 +32,31 @@ def signal_bars(
     signals: Records,
     cursor: I64,
 ) -> int:
-    """Steps the strategy over the bars and writes a SIGNAL where it has something new to say.
+    """Walks the strategy over the bars and writes a SIGNAL where it has something new to say.
 
     What it wants depends on bars alone, so this comes before any money. cursor (2,) is the next bar and the signals so
-    far; bars (1,) of BAR is scratch; slots, instruments, wishes and told are (1,) too.
+    far; columns, of walk.COLUMNS, slots, instruments, wishes and told are (1,). steps[0] is the strategy's walk, what
+    comes after it are steps.
     """
-    slot, s, bar, wish = slots[0], instruments[0], bars[0], wishes[0]
-    own, at = wish.own, address_of(bar)
-    address, state, params, out = steps[0, 0], steps[0, 1], steps[0, 2], address_of(own)
+    c, slot, s, wish = columns[0], slots[0], instruments[0], wishes[0]
     exits = steps[1:]
-    alone = exits.size == 0  # then nothing else decides what is wanted
-    count = cursor[1]
-    quiet = False
-    target, confidence, stop, take_profit = own.target, own.confidence, own.stop, own.take_profit
-    limit, trigger, trail = own.limit, own.trigger, own.trail
-    for i in range(cursor[0], close.size):
-        if count == signals.size:
-            cursor[0], cursor[1] = i, count
+    while cursor[0] < c.size:
+        if cursor[1] == signals.size:
             return FULL
-        bar.ts_open, bar.ts_close = ts_open[i], ts_close[i]
-        bar.open, bar.high, bar.low, bar.close, bar.volume = open_[i], high[i], low[i], close[i], volume[i]
-        call_step(address, state, at, params, out)
-        if quiet and is_still(own, target, confidence, stop, take_profit, limit, trigger, trail):
-            continue
-        if weigh(slot, at, s, exits, wish, told[0]):
-            say(signals[count], i, told[0])
-            count += 1
+        # a bar at a time where something else has a say too
+        is_alone = exits.size == 0 and slot.warmup == 0
+        c.next, c.stop = cursor[0], c.size if is_alone else cursor[0] + 1
+        call_step(steps[0, 0], steps[0, 1], address_of(c), steps[0, 2], address_of(wish.own))
+        bar = c.next - 1
+        if exits.size != 0:
+            read_bar(c, bar, c.bar)  # who is alone has seen it
+        if weigh(slot, address_of(c.bar), s, exits, wish, told[0]):
+            say(signals[cursor[1]], bar, told[0])
+            cursor[1] += 1
             if slot.unlawful != 0:
-                cursor[0], cursor[1] = i, count
                 return UNLAWFUL
-        quiet = alone and slot.warmup == 0
-        target, confidence, stop, take_profit = own.target, own.confidence, own.stop, own.take_profit
-        limit, trigger, trail = own.limit, own.trigger, own.trail
-    cursor[0], cursor[1] = close.size, count
+        cursor[0] = c.next
     return DONE
-
-
-@kernel
-def is_still(
-    own: Records,
-    target: float,
-    confidence: float,
-    stop: float,
-    take_profit: float,
-    limit: float,
-    trigger: float,
-    trail: float,
-) -> bool:
-    prices = same(own.stop, stop) and same(own.take_profit, take_profit)
-    prices = prices and same(own.limit, limit) and same(own.trigger, trigger) and same(own.trail, trail)
-    return bool(prices and own.target == target and own.confidence == confidence)
 
 
 @kernel

@@ -22,7 +22,8 @@ from numba.core.errors import NumbaError
 
 from tradingd.columns import BAR, F64
 from tradingd.kernels.calls import OUT, PRICES
-from tradingd.kernels.compile import kernel
+from tradingd.kernels.compile import inlined
+from tradingd.kernels.walk import COLUMNS, walk_of
 
 Params = dict[str, Any]  # bool, int or float by name
 Bounds = Mapping[str, tuple[float, float]]  # lowest and highest allowed value by name
@@ -39,7 +40,7 @@ class StrategyError(ValueError):
 class CompiledInstance:
     """A compiled strategy ready to be called; `keepalive` owns the machine code behind `address`."""
 
-    address: int
+    address: int  # of the step, or of its walk
     state: Record
     params: Record
     warmup_bars: int
@@ -64,6 +65,7 @@ class CompiledInstance:
 class CompiledStrategy:
     """A step (state, bar, params, out) and how to make its state and parameters.
 
+    walk      the step over many bars in one call, `kernels.walk` has it
     defaults  parameters by name; their types are those of the defaults
     bounds    lowest and highest value, both allowed, of those parameters that have them
     lines     what a report draws over the candles; nothing that trades calls it
@@ -73,6 +75,7 @@ class CompiledStrategy:
 
     name: str
     step: Any
+    walk: Any
     defaults: Params
     bounds: Bounds
     initial: Callable[[Params], Mapping[str, Any]]
@@ -92,10 +95,17 @@ class CompiledStrategy:
 
     def instantiate(self, params: Mapping[str, Any] | None = None) -> CompiledInstance:
         """Compiles for these parameters (from the disk cache where it can). Raises StrategyError."""
-        resolved = self.resolve(params or {})
+        return self._instance(self.step, _of_legs(BAR, self.legs), params or {})
+
+    def walking(self, params: Mapping[str, Any] | None = None) -> CompiledInstance:
+        """The same with the address of the walk, of a strategy of one instrument."""
+        return self._instance(self.walk, COLUMNS, params or {})
+
+    def _instance(self, code: Any, bar: np.dtype[Any], params: Mapping[str, Any]) -> CompiledInstance:
+        resolved = self.resolve(params)
         state, values = to_record(self.initial(resolved)), to_record(resolved)
-        records = (state.dtype, _of_legs(BAR, self.legs), values.dtype, _of_legs(OUT, self.legs))
-        library, address = machine_code(f"strategy {self.name}", self.step, records, "state, bar, params or out")
+        records = (state.dtype, bar, values.dtype, _of_legs(OUT, self.legs))
+        library, address = machine_code(f"strategy {self.name}", code, records, "state, bar, params or out")
         return CompiledInstance(address, state, values, self.warmup(resolved), library)
 
 
@@ -125,7 +135,8 @@ def compiled(
         defaults, text_and_digest = params or {}, source_of(step)
         check_bounds(f"strategy {step.__name__}", defaults, bounds or {})
         made = (state, warmup, check, lines, *text_and_digest, legs)
-        return CompiledStrategy(step.__name__, kernel(step), defaults, bounds or {}, *made)
+        made_once = inlined(step)
+        return CompiledStrategy(step.__name__, made_once, walk_of(made_once), defaults, bounds or {}, *made)
 
     return decorate
 

@@ -1,0 +1,93 @@
+"""A walk says what calling the step at every bar says, and goes on after a step that has failed."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tradingd.columns import BAR
+from tradingd.kernels.calls import new_wishes, run_once, run_steps
+from tradingd.kernels.walk import COLUMNS
+from tradingd.strategies.checks import random_walk
+from tradingd.strategies.contract import CompiledStrategy, compiled
+from tradingd.strategies.loader import STRATEGIES, load_strategy
+
+SINGLE = [kind for kind in STRATEGIES if load_strategy(kind, Path()).legs == 1]
+ROWS = 3000
+NAMES = ("ts_open", "ts_close", "open", "high", "low", "close", "volume")
+
+
+@compiled(state=lambda p: {"bars": 0})
+def fragile(state: Any, bar: Any, params: Any, out: Any) -> None:
+    state.bars += 1
+    if state.bars % 5 == 0:
+        raise ValueError("a strategy with a bug")
+    if state.bars % 4 == 0:
+        out.target = np.sign(bar.close - bar.open)
+
+
+@compiled()
+def all_of_it(state: Any, bar: Any, params: Any, out: Any) -> None:
+    """Looks at each field of the bar, and changes each field of what it wants."""
+    out.target = np.sign(bar.close - bar.open)
+    out.confidence = (bar.ts_open // 60_000_000_000) % 3 / 2.0
+    out.stop, out.take_profit, out.limit = bar.low, bar.high, bar.volume
+    out.trigger, out.trail = float(bar.ts_close - bar.ts_open), bar.vwap if bar.trades == 1 else float(bar.timeframe)
+
+
+def market() -> Any:
+    bars = random_walk(ROWS)
+    bars["vwap"], bars["trades"] = np.nan, 1
+    return bars
+
+
+def stepped(strategy: CompiledStrategy, bars: Any) -> Any:
+    instance, outs = strategy.instantiate(), np.zeros(len(bars), new_wishes(1)["own"].dtype)
+    address, state, params = instance.row
+    run_steps(address, state, bars, params, new_wishes(1)["own"].copy(), outs)
+    return outs
+
+
+def walked(strategy: CompiledStrategy, bars: Any) -> tuple[Any, int]:
+    """What is wanted after each bar, and how many walks that took."""
+    arrays = {name: np.ascontiguousarray(bars[name]) for name in NAMES}
+    columns, outs = np.zeros(1, COLUMNS), np.zeros(len(bars), new_wishes(1)["own"].dtype)
+    columns["bar"], columns["size"], columns["stop"] = bars[:1], len(bars), len(bars)
+    for name, array in arrays.items():
+        columns[name] = array.ctypes.data
+    instance, out, walks = strategy.walking(), new_wishes(1)["own"].copy(), 0
+    address, state, params = instance.row
+    while (first := int(columns["next"][0])) < len(bars):
+        before = out.copy()
+        run_once(address, state, params, columns.ctypes.data, out.ctypes.data)
+        last = int(columns["next"][0]) - 1
+        outs[first:last], outs[last] = before, out[0]
+        walks += 1
+    return outs, walks
+
+
+@pytest.mark.parametrize("kind", SINGLE)
+def test_a_walk_wants_what_the_steps_want(kind: str) -> None:
+    bars, strategy = market(), load_strategy(kind, Path())
+    assert isinstance(strategy, CompiledStrategy)
+    outs, walks = walked(strategy, bars)
+    assert outs.tobytes() == stepped(strategy, bars).tobytes()
+    assert 2 < walks <= ROWS
+
+
+def test_every_field_goes_in_and_comes_out() -> None:
+    bars = market()
+    assert bars.dtype == BAR
+    outs, walks = walked(all_of_it, bars)
+    assert outs.tobytes() == stepped(all_of_it, bars).tobytes()
+    assert walks == ROWS
+
+
+def test_a_step_that_fails_ends_no_walk_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", failed.append)
+    bars = market()
+    assert walked(fragile, bars)[0].tobytes() == stepped(fragile, bars).tobytes()
+    assert len(failed) == 2 * (ROWS // 5)

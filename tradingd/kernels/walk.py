@@ -1,0 +1,100 @@
+"""A strategy's step over many bars in one call: machine code of its own for each step, with the step inside its loop.
+
+Called by address like a step, with COLUMNS in place of the bar. It comes back at the first bar after which the strategy
+wants something else, so who calls it sees what it would see by calling the step at every bar.
+"""
+
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+
+from tradingd.columns import BAR
+from tradingd.kernels.calls import code_generator, copy_out, local_copy
+from tradingd.kernels.compile import kernel
+
+Records = Any  # a NumPy record array
+
+# Bars as columns, each the address of its first value; whoever calls keeps them alive.
+COLUMNS = np.dtype(
+    [
+        ("bar", BAR),  # what is the same in all of them
+        *((name, "<i8") for name in ("ts_open", "ts_close", "open", "high", "low", "close", "volume")),
+        ("size", "<i8"),  # bars
+        ("next", "<i8"),  # the one to be stepped
+        ("stop", "<i8"),  # after the last one to be stepped
+    ],
+    align=True,
+)
+
+
+@code_generator
+def int_at(_typing: Any, address: Any, index: Any) -> Any:
+    """The int64 at `index` of the array at `address`."""
+    return types.int64(types.int64, types.int64), _load(ir.IntType(64))
+
+
+@code_generator
+def float_at(_typing: Any, address: Any, index: Any) -> Any:
+    """The float64 at `index` of the array at `address`."""
+    return types.float64(types.int64, types.int64), _load(ir.DoubleType())
+
+
+def _load(kind: Any) -> Any:
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.load(builder.gep(builder.inttoptr(args[0], kind.as_pointer()), [args[1]]))
+
+    return codegen
+
+
+@code_generator
+def same_bytes(_typing: Any, record: Any, other: Any) -> Any:
+    """Whether two records of one type, of whole words, hold the same bytes."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        word = ir.IntType(64)
+        starts = [builder.bitcast(arg, word.as_pointer()) for arg in args]
+        differs = ir.Constant(word, 0)
+        for n in range(record.size // 8):
+            one, two = (builder.load(builder.gep(start, [ir.Constant(word, n)])) for start in starts)
+            differs = builder.or_(differs, builder.xor(one, two))
+        return builder.icmp_unsigned("==", differs, ir.Constant(word, 0))
+
+    return types.boolean(record, record), codegen
+
+
+@kernel
+def read_bar(columns: Records, i: int, bar: Records) -> None:
+    bar.ts_open, bar.ts_close = int_at(columns.ts_open, i), int_at(columns.ts_close, i)
+    bar.open, bar.high = float_at(columns.open, i), float_at(columns.high, i)
+    bar.low, bar.close = float_at(columns.low, i), float_at(columns.close, i)
+    bar.volume = float_at(columns.volume, i)
+
+
+def walk_of(step: Any) -> Any:
+    """The walk of one step, a kernel: the code of `_walk` with the step's names, under which numba caches it."""
+    made, inner = _walk.__code__, step.py_func
+    place = {"co_filename": inner.__code__.co_filename, "co_firstlineno": inner.__code__.co_firstlineno}
+    walk = FunctionType(made.replace(**place), {**globals(), "step": step}, f"{inner.__name__}_walk")
+    walk.__qualname__, walk.__module__ = f"{inner.__qualname__}_walk", inner.__module__
+    return kernel(walk)
+
+
+def step(state: Records, bar: Records, params: Records, out: Records) -> None:
+    """Stands in `_walk` for the step of a strategy."""
+
+
+def _walk(state: Records, columns: Records, params: Records, out: Records) -> None:
+    """Bars and wishes are copies here: what a step does not look at costs nothing, and what it does not change is not
+    compared."""
+    bar, own = local_copy(columns.bar), local_copy(out)
+    for i in range(columns.next, columns.stop):
+        columns.next = i + 1  # first: a step that raises ends the walk
+        read_bar(columns, i, bar)
+        before = local_copy(own)
+        step(state, bar, params, own)
+        if not same_bytes(own, before):
+            break
+    copy_out(own, out)
