@@ -255,7 +255,7 @@ class Watched(reference.Reference):
         if len(self.fills) == fills:
             return
         entered = fills > 0 and self.fills[fills - 1].bar == self.bar and self.fills[fills - 1].reason == k.DECISION
-        what = ("stop", "take profit")[self.fills[-1].reason == k.TAKE_PROFIT]
+        what = ("stop", "take profit")[int(self.fills[-1].reason == k.TAKE_PROFIT)]
         self.seen[f"{what} of an entry meets the open" if entered else f"gap to the {what}"] += 1
         if not entered and self.order is not None and (self.order.turns or self.order.opens):
             self.seen[f"gap before {'a turn' if self.order.turns else 'an order that opens'}"] += 1
@@ -1142,7 +1142,7 @@ def test_an_amount_that_does_not_fit_is_refused() -> None:
 
 
 def test_more_fills_than_there_is_room_for() -> None:
-    """A turn at each open: the engine makes room twice, and goes on where it was."""
+    """A turn at each open: the engine makes room, and goes on where it was."""
     rng = np.random.default_rng(7)
     backtest = desk(balance="1000000", fees={"taker_rate": 0.0001})
     bars = random_bars(rng, ROOM * 3 // 2, 10_000.0, 0.01, False, [0.001])

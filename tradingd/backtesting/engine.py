@@ -7,7 +7,7 @@ import numpy as np
 
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.financing import instants_of, summed
-from tradingd.backtesting.hearing import ROOM, Records, double, instrument_of, signals_of
+from tradingd.backtesting.hearing import ROOM, Columns, Records, double, instrument_of, signals_of
 from tradingd.backtesting.settings import BacktestSettings
 from tradingd.columns import F64, I64
 from tradingd.events import TimeInForce
@@ -20,7 +20,7 @@ from tradingd.kernels import backtest as k
 from tradingd.kernels import book as b
 from tradingd.kernels.calls import PRICES
 from tradingd.kernels.financing import POSTING
-from tradingd.kernels.signals import FULL
+from tradingd.kernels.signals import FULL, SIGNAL
 from tradingd.kernels.trips import TRIP, round_trips
 
 TIMES_IN_FORCE = {TimeInForce.GTC: b.GTC, TimeInForce.DAY: b.DAY, TimeInForce.IOC: b.IOC}
@@ -58,15 +58,16 @@ def execute(settings: BacktestSettings, bars: Bars, base: Path, funding: Funding
 
 def trade(settings: BacktestSettings, bars: Bars, signals: Records, funding: Funding | None = None) -> Executed:
     """Raises BacktestError where an amount of money does not fit."""
-    terms, book, equity = _terms(settings), _book(settings), np.empty(len(bars))
-    book["expired"] = settings.instrument.expires_ns <= bars.ts_open_ns[0]
-    fills = np.zeros(ROOM + 2 * len(signals), b.FILL)
-    instants = instants_of(settings, bars, funding)
+    columns, signals = Columns.of(bars), np.ascontiguousarray(signals, SIGNAL)
+    instants, equity, days = instants_of(settings, bars, funding), np.empty(len(bars)), _days(settings, bars)
     postings = np.zeros(k.POSTINGS_OF_AN_INSTANT * len(instants), POSTING)
-    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, _days(settings, bars))
-    records = (signals, instrument_of(settings), terms, book)
-    while (reason := k.trade_bars(*columns, *records, equity, instants, postings, fills)) == FULL:
+    fills = np.zeros(ROOM + len(signals), b.FILL)
+    terms, book = _terms(settings), _book(settings)
+    book["expired"] = settings.instrument.expires_ns <= bars.ts_open_ns[0]
+    _put(book, signals=signals, instants=instants, postings=postings, equity=equity, days=days, fills=fills)
+    while (reason := k.trade_bars(columns.record, instrument_of(settings), terms, book)) == FULL:
         double(fills)
+        _put(book, fills=fills)
     if reason == k.OVERFLOW:
         raise BacktestError(f"bar {book['bar'][0]}: an amount does not fit; give the account a coarser unit")
     made = fills[: book["fills"][0]]
@@ -76,8 +77,8 @@ def trade(settings: BacktestSettings, bars: Bars, signals: Records, funding: Fun
 
 
 def trips_of(fills: Records, bars: Bars) -> Records:
-    trips = np.zeros(len(fills) + 1, TRIP)
-    return trips[: round_trips(fills, bars.high, bars.low, trips)]
+    trips, columns = np.zeros(len(fills) // 2 + 1, TRIP), Columns.of(bars)  # each but the last takes two fills at least
+    return trips[: round_trips(fills, columns.record, trips)]
 
 
 def _terms(settings: BacktestSettings) -> Records:
@@ -93,6 +94,14 @@ def _terms(settings: BacktestSettings) -> Records:
         account.interest_rate, account.debit_rate, instrument.is_paid, TIMES_IN_FORCE[settings.time_in_force],
     )  # fmt: skip
     return terms
+
+
+def _put(book: Records, **arrays: Records) -> None:
+    """Addresses, and sizes where the kernel looks at them; who calls it keeps the arrays."""
+    for name, array in arrays.items():
+        book[f"{name}_at"] = array.ctypes.data
+        if f"{name}_size" in (b.BOOK.names or ()):
+            book[f"{name}_size"] = len(array)
 
 
 def _days(settings: BacktestSettings, bars: Bars) -> I64:

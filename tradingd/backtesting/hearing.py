@@ -1,9 +1,9 @@
 """What a strategy says over bars: compiled ones inside one kernel, plain Python ones a bar at a time."""
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -28,6 +28,23 @@ from tradingd.strategies.loader import load_single
 
 Records = np.ndarray[Any, Any]
 ROOM = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """kernels.walk.COLUMNS, (1,), and the arrays of which it has the addresses."""
+
+    record: Records
+    arrays: list[Records]
+
+    @classmethod
+    def of(cls, bars: Bars) -> Self:
+        record, arrays = np.zeros(1, COLUMNS), []
+        record["bar"], record["size"] = bars.blank(1), len(bars)
+        for field in fields(bars):
+            arrays.append(np.ascontiguousarray(getattr(bars, field.name)))
+            record[field.name.removesuffix("_ns")] = arrays[-1].ctypes.data
+        return cls(record, arrays)
 
 
 def signals_of(settings: BacktestSettings, bars: Bars, base: Path) -> Records:
@@ -62,24 +79,14 @@ def _exit(kind: str, params: dict[str, Any], base: Path) -> CompiledInstance:
 def _heard(instances: list[CompiledInstance], instrument: Records, bars: Bars) -> Records:
     slots, wishes, cursor = _slot(instances[0].warmup_bars), new_wishes(1), np.zeros(2, np.int64)
     told, signals, steps = wishes["final"].copy(), np.zeros(ROOM, SIGNAL), _steps(instances)
-    arrays = [np.ascontiguousarray(getattr(bars, field.name)) for field in fields(bars)]
-    columns = _columns(arrays, bars)
+    columns = Columns.of(bars)
     while True:
-        reason = signal_bars(columns, slots, instrument, steps, wishes, told, signals, cursor)
+        reason = signal_bars(columns.record, slots, instrument, steps, wishes, told, signals, cursor)
         if reason == UNLAWFUL:
             raise _unlawful(int(cursor[0]))
         if reason != FULL:
             return signals[: cursor[1]]
         double(signals)
-
-
-def _columns(arrays: list[Records], bars: Bars) -> Records:
-    """Their kernels.walk.COLUMNS, for as long as there are the arrays."""
-    columns = np.zeros(1, COLUMNS)
-    columns["bar"], columns["size"] = bars.blank(1), len(bars)
-    for field, array in zip(fields(bars), arrays, strict=True):
-        columns[field.name.removesuffix("_ns")] = array.ctypes.data
-    return columns
 
 
 def _heard_python(

@@ -16,13 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from tradingd.columns import F64, I64
 from tradingd.kernels.book import DAY, EXPIRY, MARKET, OPEN, book, charge, equity_units
-from tradingd.kernels.compile import kernel
+from tradingd.kernels.calls import code_generator
+from tradingd.kernels.compile import constants, kernel
+from tradingd.kernels.financing import INSTANT
 from tradingd.kernels.orders import decide, replace
 from tradingd.kernels.phases import at_open, within
+from tradingd.kernels.pointers import float_at, int_at, record_at, set_float
 from tradingd.kernels.posting import LOTS_LIMIT, MONEY_LIMIT, notional_units
-from tradingd.kernels.signals import DONE, FULL
+from tradingd.kernels.signals import DONE, FULL, SIGNAL
 from tradingd.kernels.sizing import floor_count, value_of
 from tradingd.kernels.spread import reach
 
@@ -31,53 +33,40 @@ Records = Any  # a NumPy record array
 OVERFLOW = 3  # beside DONE and FULL
 POSTINGS_OF_AN_INSTANT = 3
 FILLS_OF_A_BAR = 8  # at most: expiry; of protection, a close, an entry and its protection at the open; the same within
+BEFORE, WITHIN = constants(2)  # when in a bar something falls due
 
 
 @kernel
-def trade_bars(
-    open_: F64,
-    high: F64,
-    low: F64,
-    close: F64,
-    volume: F64,
-    days: I64,
-    signals: Records,
-    instruments: Records,
-    terms: Records,
-    books: Records,
-    equity: F64,
-    instants: Records,
-    postings: Records,
-    fills: Records,
-) -> int:
+def trade_bars(columns: Records, instruments: Records, terms: Records, books: Records) -> int:
     """Trades what the signals say, from `books[0].bar` on; after each bar writes equity in whole money.
 
-    instruments, terms and books are (1,); postings has room for POSTINGS_OF_AN_INSTANT each; days, of the bars' opens,
-    are looked at where entries end with them.
+    All are (1,); columns is of walk.COLUMNS. The arrays of which the book has the addresses: signals, instants, room
+    for POSTINGS_OF_AN_INSTANT of each and for fills, equity, and days, of the bars' opens, where entries end with them.
     """
-    b, t, s = books[0], terms[0], instruments[0]
-    while b.bar < close.size:
-        if b.fills + FILLS_OF_A_BAR > fills.size:
+    c, b, t, s = columns[0], books[0], terms[0], instruments[0]
+    while b.bar < c.size:
+        if b.fills + FILLS_OF_A_BAR > b.fills_size:
             return FULL
-        stop = min(next_signal(b, signals, close.size), next_instant(b, instants, close.size))
-        b.bar = uneventful(b, t, s, b.bar, stop, open_, high, low, close, equity)
+        stop = min(next_signal(b, c.size), next_instant(b, c.size))
+        b.bar = uneventful(b, t, s, c, b.bar, stop)
         i = b.bar
-        if i == close.size:
+        if i == c.size:
             break
         # what is not to be done is not called: these are too large to be inlined, and most bars need none of them
-        falls_due = b.replacing != 0 or next_instant(b, instants, close.size) == i
+        falls_due = b.replacing != 0 or next_instant(b, c.size) == i
         if falls_due:
-            hold(b, t, instants, postings, fills, 0, close[i - 1])
-        b.room = room_of(t, volume[i])
-        at_open(b, t, s, fills, open_[i], days[i] if t.time_in_force == DAY else 0)
+            hold(b, t, BEFORE, float_at(c.close, i - 1))
+        b.room = room_of(t, c, i)
+        at_open(b, t, s, float_at(c.open, i), int_at(b.days_at, i) if t.time_in_force == DAY else 0)
         if falls_due:
-            hold(b, t, instants, postings, fills, 1, open_[i])
+            hold(b, t, WITHIN, float_at(c.open, i))
         if b.lots != 0 or b.order != 0:
-            within(b, t, s, fills, low[i], high[i])
-        equity[i] = equity_units(b, t, close[i]) / t.units_per_one
-        if next_signal(b, signals, close.size) == i:
+            within(b, t, s, float_at(c.low, i), float_at(c.high, i))
+        close = float_at(c.close, i)
+        set_float(b.equity_at, i, equity_units(b, t, close) / t.units_per_one)
+        if next_signal(b, c.size) == i:
             if b.expired == 0:
-                decide(b, t, s, signals[b.heard], close[i])
+                decide(b, t, s, signal_at(b, b.heard), close)
             b.heard += 1
         if b.refused != 0:
             return OVERFLOW
@@ -85,33 +74,45 @@ def trade_bars(
     return DONE
 
 
-@kernel
-def next_signal(b: Records, signals: Records, none: int) -> int:
-    return int(signals[b.heard].bar) if b.heard < signals.size else none
+@code_generator
+def signal_at(_typing: Any, b: Any, number: Any) -> Any:
+    """The SIGNAL of a number."""
+    return record_at("signals_at", SIGNAL, b, number)
+
+
+@code_generator
+def instant_at(_typing: Any, b: Any, number: Any) -> Any:
+    """The INSTANT of a number."""
+    return record_at("instants_at", INSTANT, b, number)
 
 
 @kernel
-def next_instant(b: Records, instants: Records, none: int) -> int:
-    return int(instants[b.reached].bar) if b.reached < instants.size else none
+def next_signal(b: Records, none: int) -> int:
+    return int(signal_at(b, b.heard).bar) if b.heard < b.signals_size else none
 
 
 @kernel
-def uneventful(
-    b: Records, t: Records, s: Records, first: int, stop: int, open_: F64, high: F64, low: F64, close: F64, equity: F64
-) -> int:
+def next_instant(b: Records, none: int) -> int:
+    return int(instant_at(b, b.reached).bar) if b.reached < b.instants_size else none
+
+
+@kernel
+def uneventful(b: Records, t: Records, s: Records, c: Records, first: int, stop: int) -> int:
     """Marks the bars from `first` on in which nothing can happen; the first in which something may, `stop` at most."""
     if b.triggered != 0 or b.replacing != 0 or is_due(b, t):
         return first
     down, up = levels(b, s)
     quantity, multiplier, units_per_one = b.quantity, t.multiplier, t.units_per_one
     money = b.balance - b.cost
+    open_, high, low, close, equity = c.open, c.high, c.low, c.close, b.equity_at
     for i in range(first, stop):
-        if min(low[i], open_[i]) <= down or max(high[i], open_[i]) >= up:
+        opened = float_at(open_, i)
+        if min(float_at(low, i), opened) <= down or max(float_at(high, i), opened) >= up:
             return i
-        value = np.rint(close[i] * quantity * multiplier * units_per_one)
+        value = np.rint(float_at(close, i) * quantity * multiplier * units_per_one)
         if abs(value) >= MONEY_LIMIT:
             return i
-        equity[i] = (money + value) / units_per_one
+        set_float(equity, i, (money + value) / units_per_one)
     return stop
 
 
@@ -144,35 +145,35 @@ def levels(b: Records, s: Records) -> tuple[float, float]:
 
 
 @kernel
-def hold(
-    b: Records, t: Records, instants: Records, postings: Records, fills: Records, within: int, mark: float
-) -> None:
-    """What falls due before the open of the bar, of which there is nothing at the first, or within it."""
-    while b.reached < instants.size and instants[b.reached].bar == b.bar and instants[b.reached].within == within:
-        if instants[b.reached].at_close == 0:
+def hold(b: Records, t: Records, within: int, mark: float) -> None:
+    """What falls due BEFORE the open of the bar, of which there is nothing at the first, or WITHIN it."""
+    while next_instant(b, -1) == b.bar and instant_at(b, b.reached).within == within:
+        due = instant_at(b, b.reached)
+        if due.at_close == 0:
             replace(b, t, mark)
-        if instants[b.reached].expires != 0:
-            settle(b, t, fills, mark)
+        if due.expires != 0:
+            settle(b, t, mark)
         else:
-            charge(b, t, instants[b.reached], postings, mark)
+            charge(b, t, due, mark)
         b.reached += 1
     replace(b, t, mark)
 
 
 @kernel
-def settle(b: Records, t: Records, fills: Records, mark: float) -> None:
+def settle(b: Records, t: Records, mark: float) -> None:
     """Nothing trades any more; what is held is closed at the mark, free of charge."""
     b.expired, b.order, b.turning, b.replacing = 1, 0, 0, 0
     if b.lots != 0:
         quantity = value_of(abs(b.lots), t.lot_num, t.lot_den)
         notional = notional_units(mark, quantity, t.multiplier, t.units_per_one)
-        book(b, t, fills, -b.lots, mark, notional, 0, EXPIRY, OPEN, MARKET)
+        b.phase = OPEN
+        book(b, t, -b.lots, mark, notional, 0, EXPIRY, MARKET)
 
 
 @kernel
-def room_of(t: Records, volume: float) -> int:
+def room_of(t: Records, c: Records, bar: int) -> int:
     """Lots of a bar that our orders may fill together."""
     if t.volume_share == 0.0:
         return MONEY_LIMIT
-    count = floor_count(volume * t.volume_share, t.lot_num, t.lot_den)
+    count = floor_count(float_at(c.volume, bar) * t.volume_share, t.lot_num, t.lot_den)
     return int(max(min(count, float(LOTS_LIMIT)), 0.0))

@@ -4,8 +4,18 @@ from typing import Any
 
 import numpy as np
 
-from tradingd.kernels.compile import kernel
-from tradingd.kernels.financing import BORROW, FUNDING, INTEREST, borrow_change, funding_change, interest_change
+from tradingd.kernels.calls import code_generator
+from tradingd.kernels.compile import constants, kernel
+from tradingd.kernels.financing import (
+    BORROW,
+    FUNDING,
+    INTEREST,
+    POSTING,
+    borrow_change,
+    funding_change,
+    interest_change,
+)
+from tradingd.kernels.pointers import record_at
 from tradingd.kernels.posting import MONEY_LIMIT, REFUSED, fee_units, notional_units, post_fill
 from tradingd.kernels.sizing import ceil_count, floor_count, value_of
 from tradingd.kernels.spread import quoted
@@ -13,9 +23,9 @@ from tradingd.kernels.spread import quoted
 Records = Any  # a NumPy record array
 
 OPEN, INTRABAR = range(2)  # when a fill was; at the close nothing is filled
-DECISION, STOP_LOSS, TAKE_PROFIT, LIQUIDATION, EXPIRY = range(5)  # why an order was there
 GTC, DAY, IOC = range(3)
-MARKET, TAKER, MAKER = range(3)  # as what an order traded: without a limit, or at its limit, at once or having rested
+DECISION, STOP_LOSS, TAKE_PROFIT, LIQUIDATION, EXPIRY = constants(5)  # why an order was there
+MARKET, TAKER, MAKER = constants(3)  # as what it traded: without a limit, or at its limit, at once or having rested
 
 
 # what does not change
@@ -50,10 +60,20 @@ TERMS = np.dtype(
 BOOK = np.dtype(
     [
         ("bar", "i8"),  # the next one
+        ("phase", "u1"),  # of it
         ("heard", "i8"),  # signals so far
         ("fills", "i8"),
         ("reached", "i8"),  # instants so far
         ("postings", "i8"),
+        ("signals_at", "i8"),  # addresses of arrays, and how much there is in them or room for:
+        ("signals_size", "i8"),
+        ("fills_at", "i8"),
+        ("fills_size", "i8"),
+        ("instants_at", "i8"),
+        ("instants_size", "i8"),
+        ("postings_at", "i8"),
+        ("equity_at", "i8"),
+        ("days_at", "i8"),
         ("lots", "i8"),
         ("cost", "i8"),
         ("balance", "i8"),
@@ -107,23 +127,35 @@ FILL = np.dtype(
 )
 
 
+@code_generator
+def fill_at(_typing: Any, b: Any, number: Any) -> Any:
+    """The FILL of a number."""
+    return record_at("fills_at", FILL, b, number)
+
+
+@code_generator
+def posting_at(_typing: Any, b: Any, number: Any) -> Any:
+    """The POSTING of a number."""
+    return record_at("postings_at", POSTING, b, number)
+
+
 @kernel
-def charge(b: Records, t: Records, at: Records, postings: Records, mark: float) -> None:
+def charge(b: Records, t: Records, at: Records, mark: float) -> None:
     """Interest is of what the others leave."""
     value = value_units(b, t, mark) if b.lots != 0 else 0
     if value == REFUSED:
         b.refused = 1
         return
     if at.is_midnight != 0 and b.lots < 0:
-        post(b, t, postings, BORROW, borrow_change(value, t.borrow_rate))
-    post(b, t, postings, FUNDING, funding_change(value, at.funding_rate))
+        post(b, t, BORROW, borrow_change(value, t.borrow_rate))
+    post(b, t, FUNDING, funding_change(value, at.funding_rate))
     if at.is_midnight != 0:
         spent = b.cost if t.is_paid != 0 and b.lots > 0 else 0
-        post(b, t, postings, INTEREST, interest_change(b.balance - spent, t.interest_rate, t.debit_rate))
+        post(b, t, INTEREST, interest_change(b.balance - spent, t.interest_rate, t.debit_rate))
 
 
 @kernel
-def post(b: Records, t: Records, postings: Records, kind: int, change: int) -> None:
+def post(b: Records, t: Records, kind: int, change: int) -> None:
     """Changes the balance without a fill."""
     if change == 0:
         return
@@ -132,7 +164,7 @@ def post(b: Records, t: Records, postings: Records, kind: int, change: int) -> N
         return
     b.balance += change
     b.margin_px = margin_price(b, t)
-    p = postings[b.postings]
+    p = posting_at(b, b.postings)
     p.bar, p.kind, p.change = b.bar, kind, change
     b.postings += 1
 
@@ -167,11 +199,9 @@ def fill(
     b: Records,
     t: Records,
     s: Records,
-    fills: Records,
     order: int,
     price: float,
     reason: int,
-    phase: int,
     how: int,
 ) -> None:
     """A fill at the venue's commission."""
@@ -179,20 +209,18 @@ def fill(
     notional = notional_units(price, quantity, t.multiplier, t.units_per_one)
     rate = t.maker_rate if how == MAKER else t.taker_rate
     fee = fee_units(notional, quantity, rate, t.per_unit, t.minimum, t.units_per_one)
-    book(b, t, fills, order, price, notional, fee, reason, phase, how)
+    book(b, t, order, price, notional, fee, reason, how)
 
 
 @kernel
 def book(
     b: Records,
     t: Records,
-    fills: Records,
     order: int,
     price: float,
     notional: int,
     fee: int,
     reason: int,
-    phase: int,
     how: int,
 ) -> None:
     """Posts a fill; protection ends with the position that it was for."""
@@ -209,9 +237,9 @@ def book(
     b.balance += realized - fee
     b.quantity = value_of(lots, t.lot_num, t.lot_den)
     b.margin_px = margin_price(b, t)
-    f = fills[b.fills]
+    f = fill_at(b, b.fills)
     f.bar, f.lots, f.price, f.fee, f.realized = b.bar, order, price, fee, realized
-    f.position, f.balance, f.phase, f.reason = lots, b.balance, phase, reason
+    f.position, f.balance, f.phase, f.reason = lots, b.balance, b.phase, reason
     f.is_limit = 1 if how != MARKET else 0
     b.fills += 1
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
 from numba.core import caching
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -110,3 +111,8 @@ def inlined(function: F) -> F:
     """A kernel of which every kernel that calls it has a copy of its own, however large it is."""
     compiled: F = numba.njit(cache=True, error_model="numpy", nogil=True, forceinline=True)(function)
     return compiled
+
+
+def constants(count: int) -> Any:
+    """0, 1, 2 and so on as numbers of a type: numba compiles a kernel anew for each literal that it is called with."""
+    return np.arange(count)

@@ -3,10 +3,9 @@
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import from_dtype, types
 
 from tradingd.kernels.calls import code_generator
+from tradingd.kernels.pointers import record_at
 
 Records = Any  # a NumPy record array
 
@@ -139,16 +138,3 @@ def request_at(_typing: Any, venue: Any, place: Any) -> Any:
 def fill_at(_typing: Any, venue: Any, number: Any) -> Any:
     """The FILL of a number."""
     return record_at("fills", FILL, venue, number)
-
-
-def record_at(name: str, dtype: Any, venue: Any, index: Any) -> Any:
-    """Types and code of the record at `index` of the array of which the field `name` has the address."""
-    kind, offset = from_dtype(dtype), venue.offset(name)
-
-    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        field = builder.gep(args[0], [ir.Constant(ir.IntType(32), 0), ir.Constant(ir.IntType(32), offset)])
-        first = builder.load(builder.bitcast(field, ir.IntType(64).as_pointer()))
-        place = builder.add(first, builder.mul(args[1], ir.Constant(ir.IntType(64), dtype.itemsize)))
-        return builder.inttoptr(place, context.get_value_type(kind))
-
-    return kind(venue, types.int64), codegen

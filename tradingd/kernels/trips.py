@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from tradingd.columns import F64
 from tradingd.kernels.book import OPEN
 from tradingd.kernels.compile import kernel
+from tradingd.kernels.pointers import float_at
 
 Records = Any  # a NumPy record array
 
@@ -33,12 +33,14 @@ TRIP = np.dtype(
 
 
 @kernel
-def round_trips(fills: Records, high: F64, low: F64, trips: Records) -> int:
-    """Writes a TRIP for each way from flat to flat, the last one perhaps open; returns how many.
+def round_trips(fills: Records, columns: Records, trips: Records) -> int:
+    """Writes a TRIP for each way from flat to flat, the last one perhaps open; returns how many. columns (1,) is of
+    walk.COLUMNS.
 
     The bar of an entry at its open counts. Of one that holds the entry within it, or the exit, counts what they met: it
     is not known to have gone any further while there was a position.
     """
+    c = columns[0]
     count = 0
     before = 0
     seen = 0  # bars of which highs and lows have counted
@@ -49,14 +51,14 @@ def round_trips(fills: Records, high: F64, low: F64, trips: Records) -> int:
             seen = f.bar if f.phase == OPEN else f.bar + 1
             count += 1
         trip = trips[count - 1]
-        reach(trip, high, low, seen, f.bar)
+        reach(trip, c, seen, f.bar)
         seen = max(seen, f.bar)
         add(trip, f)
         if f.position == 0:
             trip.exit_bar = f.bar
         before = f.position
     if before != 0:
-        reach(trips[count - 1], high, low, seen, high.size)
+        reach(trips[count - 1], c, seen, c.size)
     return count
 
 
@@ -71,10 +73,12 @@ def begin(trip: Records, f: Records) -> None:
 
 
 @kernel
-def reach(trip: Records, high: F64, low: F64, first: int, stop: int) -> None:
+def reach(trip: Records, c: Records, first: int, stop: int) -> None:
+    lowest, highest, low, high = trip.lowest, trip.highest, c.low, c.high
     for i in range(first, stop):
-        trip.lowest = min(trip.lowest, low[i])
-        trip.highest = max(trip.highest, high[i])
+        lowest = min(lowest, float_at(low, i))
+        highest = max(highest, float_at(high, i))
+    trip.lowest, trip.highest = lowest, highest
 
 
 @kernel

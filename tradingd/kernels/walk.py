@@ -8,12 +8,11 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
 
 from tradingd.columns import BAR
-from tradingd.kernels.calls import code_generator, copy_out, local_copy
+from tradingd.kernels.calls import copy_out, local_copy
 from tradingd.kernels.compile import kernel
+from tradingd.kernels.pointers import float_at, int_at, same_bytes
 
 Records = Any  # a NumPy record array
 
@@ -28,41 +27,6 @@ COLUMNS = np.dtype(
     ],
     align=True,
 )
-
-
-@code_generator
-def int_at(_typing: Any, address: Any, index: Any) -> Any:
-    """The int64 at `index` of the array at `address`."""
-    return types.int64(types.int64, types.int64), _load(ir.IntType(64))
-
-
-@code_generator
-def float_at(_typing: Any, address: Any, index: Any) -> Any:
-    """The float64 at `index` of the array at `address`."""
-    return types.float64(types.int64, types.int64), _load(ir.DoubleType())
-
-
-def _load(kind: Any) -> Any:
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.load(builder.gep(builder.inttoptr(args[0], kind.as_pointer()), [args[1]]))
-
-    return codegen
-
-
-@code_generator
-def same_bytes(_typing: Any, record: Any, other: Any) -> Any:
-    """Whether two records of one type, of whole words, hold the same bytes."""
-
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        word = ir.IntType(64)
-        starts = [builder.bitcast(arg, word.as_pointer()) for arg in args]
-        differs = ir.Constant(word, 0)
-        for n in range(record.size // 8):
-            one, two = (builder.load(builder.gep(start, [ir.Constant(word, n)])) for start in starts)
-            differs = builder.or_(differs, builder.xor(one, two))
-        return builder.icmp_unsigned("==", differs, ir.Constant(word, 0))
-
-    return types.boolean(record, record), codegen
 
 
 @kernel
