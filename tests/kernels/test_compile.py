@@ -73,3 +73,43 @@ def test_processes_that_save_at_the_same_time_do_not_take_each_others_place(tmp_
     run(tmp_path, ",".join(map(str, sizes)))
     saved = [path.name for path in (tmp_path / "cache").rglob("rings.ring_size-*.nbc")]
     assert len(saved) == len(sizes)
+
+
+CACHED = """
+import sys
+
+import numpy as np
+
+from tradingd.kernels.compile import kernel
+
+
+@kernel
+def total(values):
+    return values.sum()
+
+
+@kernel
+def middle(values):
+    counts = {round(value): 1 for value in values}
+    return np.sort(values)[len(counts) // 2] + (hash("a") == 0)
+
+
+values = np.array([3.0, 1.0, 2.0])
+for function in sys.argv[1:]:
+    assert {"total": total, "middle": middle}[function](values) == {"total": 6.0, "middle": 2.0}[function]
+    print(function, "numba.typed.typeddict" in sys.modules, *total.stats.cache_hits.values())
+"""
+
+
+def test_what_is_in_the_cache_needs_no_compiler_and_the_rest_makes_it_ready(tmp_path: Path) -> None:
+    (tmp_path / "cached.py").write_text(CACHED)
+    env = os.environ | {"TRADINGD_CACHE_DIR": str(tmp_path / "cache")}
+
+    def said(*functions: str) -> list[str]:
+        command = [sys.executable, "cached.py", *functions]
+        ran = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+        return ran.stdout.splitlines()
+
+    assert said("total") == ["total True"]
+    assert said("total", "middle", "total") == ["total False 1", "middle True 1", "total True 1"]
+    assert len(said("middle", "total")) == 2  # hashes and containers, which nothing has been compiled for here

@@ -3,14 +3,14 @@
 numba keys its cache by the file of a function alone, so an edited callee would leave the cached caller running old
 code; a folder named by the digest of every kernel and strategy source rules that out. Two more things would let code
 for one record type run on another, beyond its end, where processes share a cache: `name_types_by_content` and
-`save_one_at_a_time` rule them out.
+`save_one_at_a_time` rule them out. What is in the cache is there before the compiler is: `load_without_compiler`.
 """
 
 import fcntl
 import hashlib
 import os
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -89,9 +89,32 @@ def _locked(method: Callable[..., Any], folder: Path) -> Callable[..., Any]:
     return locked
 
 
+def load_without_compiler() -> None:
+    """numba makes all of its compiler ready, a hundred modules, before it looks into the cache. What it finds there
+    needs the run time and the seeds of hashes alone, and compiling makes the compiler ready in any case. A numba that
+    has them elsewhere does as it always did."""
+    try:
+        from numba.core.runtime import rtsys
+        from numba.cpython import hashing  # noqa: F401  it tells the linker where the seeds are
+    except ImportError:
+        return
+    load = caching.Cache.load_overload
+
+    @wraps(load)
+    def load_overload(cache: Any, signature: Any, context: Any) -> Any:
+        context.refresh = partial(rtsys.initialize, context)  # numba holds its lock meanwhile
+        try:
+            return load(cache, signature, context)
+        finally:
+            vars(context).pop("refresh", None)
+
+    caching.Cache.load_overload = load_overload
+
+
 CACHE_DIR = prepare_cache()
 name_types_by_content()
 save_one_at_a_time(CACHE_DIR)
+load_without_compiler()
 
 
 def kernel(function: F) -> F:
