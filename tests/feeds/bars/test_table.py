@@ -56,6 +56,12 @@ def test_the_tick_size_of_prices(close: float, size: float) -> None:
     assert Bars.of(frame(close=[10.0, close, 10.0])).tick_size() == size
 
 
+@pytest.mark.parametrize("name", ["open", "close"])
+def test_the_tick_size_is_that_of_the_last_price_too(name: str) -> None:
+    prices = [10.0] * 40_000 + [9.75]
+    assert Bars.of(frame(len(prices), **{name: prices})).tick_size() == 0.01
+
+
 @pytest.mark.parametrize("name", Bars.__slots__)
 def test_a_digest_is_of_every_column(name: str) -> None:
     plain = frame(volume=[0.0, 0.0, 0.0])

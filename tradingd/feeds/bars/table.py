@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from tradingd.instruments import Instrument
 TIMES = ("ts_open_ns", "ts_close_ns")
 PRICES = ("open", "high", "low", "close")
 DECIMALS_MAX = 8
-SAMPLE = 1000
+BLOCK = 16_384  # prices that are looked at together: most powers fail at the first of them
 SHORTEST_NS = 4  # of a bar: it opens, trades at its worst, and closes, each at a time of its own
 
 
@@ -112,10 +113,10 @@ class Bars:
 
     def tick_size(self) -> float:
         """The coarsest power of ten that all prices are multiples of; one of eight digits where there is none."""
-        columns = [getattr(self, name) for name in PRICES]  # one at a time: together they are large
-        smallest = min(np.abs(prices[prices != 0.0]).min(initial=1.0) for prices in columns)
+        columns = (np.split(getattr(self, name), range(BLOCK, len(self), BLOCK)) for name in PRICES)
+        parts = list(chain.from_iterable(zip(*columns, strict=True)))
+        smallest = min(np.abs(prices[prices != 0.0]).min(initial=1.0) for prices in parts)
         most = DECIMALS_MAX - int(np.floor(np.log10(smallest)))
-        parts = [*(prices[:SAMPLE] for prices in columns), *columns]  # most powers fail at the first few prices
         for decimals in range(most):
             if all(np.array_equal(np.round(prices, decimals), prices) for prices in parts):
                 return float(f"1e-{decimals}")
