@@ -1,5 +1,7 @@
 """What the two programs share: how they start, and how whatever goes wrong becomes one line and an exit code."""
 
+import atexit
+import gc
 import sys
 from importlib import metadata
 from typing import Annotated
@@ -7,6 +9,7 @@ from typing import Annotated
 import typer
 
 DONE, NO, USAGE, OUTSIDE = 0, 1, 2, 3
+YOUNG_OBJECTS_MAX = 100_000  # before they are looked at: commands are short, and modules, most of what they make, stay
 EXIT_CODES = "Exit codes: 0 done, 1 the answer is no, 2 wrong usage or config, 3 something outside failed."
 
 # Exit codes by class, named and not imported: an error whose module was never loaded was never raised.
@@ -59,6 +62,8 @@ def group(summary: str) -> typer.Typer:
 
 def run(app: typer.Typer) -> None:
     """Runs a program to its exit code; an error that nobody foresaw is a bug and keeps its traceback."""
+    gc.set_threshold(YOUNG_OBJECTS_MAX)
+    atexit.register(gc.freeze)  # or, before it ends, the interpreter looks through all that was loaded
     try:
         app()
     except Exception as error:
