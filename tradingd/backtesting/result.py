@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import numpy as np
@@ -12,7 +12,6 @@ from tradingd.backtesting.engine import Executed
 from tradingd.backtesting.metrics import Metrics, metrics_of
 from tradingd.backtesting.picture import Picture, figures_table, picture
 from tradingd.backtesting.settings import BacktestSettings
-from tradingd.core.memory import Library
 from tradingd.feeds.bars.funding import Funding
 from tradingd.feeds.bars.table import Bars
 from tradingd.grid import grid_of
@@ -20,7 +19,9 @@ from tradingd.instruments import AccountSettings, Instrument
 from tradingd.kernels.book import OPEN
 from tradingd.kernels.trips import STILL_OPEN
 from tradingd.reducers.post import FINANCING
-from tradingd.rerun import code_digest
+
+if TYPE_CHECKING:
+    from tradingd.core.memory import Library
 
 PHASES = ("open", "intrabar")
 REASONS = ("decision", "stop_loss", "take_profit", "liquidation", "expiry")
@@ -161,14 +162,14 @@ class Result(Traded):
     """A backtest that was run. The same settings, `code` and `data`, which are digests, give the same result."""
 
     settings: BacktestSettings
-    library: Library
+    library: "Library"
     funding: Funding | None = None
 
     @classmethod
     def of(
         cls,
         settings: BacktestSettings,
-        library: Library,
+        library: "Library",
         bars: Bars,
         executed: Executed,
         funding: Funding | None = None,
@@ -177,6 +178,8 @@ class Result(Traded):
 
     @cached_property
     def code(self) -> str:
+        from tradingd.rerun import code_digest  # the core and all, which only those need who ask for it
+
         return code_digest(self.library)
 
     @cached_property
@@ -223,7 +226,7 @@ class Result(Traded):
 
 
 def _named(names: tuple[str, ...], indices: Any) -> pl.Series:
-    return pl.Series(np.array(names)[indices], dtype=pl.String)
+    return pl.Series(list(names), dtype=pl.String).gather(indices)
 
 
 def _extremes(trips: Any) -> tuple[Any, Any]:
