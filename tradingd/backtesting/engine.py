@@ -20,8 +20,10 @@ from tradingd.kernels import backtest as k
 from tradingd.kernels import book as b
 from tradingd.kernels.calls import PRICES
 from tradingd.kernels.financing import POSTING
+from tradingd.kernels.scan import INSTRUMENT
 from tradingd.kernels.signals import FULL, SIGNAL
 from tradingd.kernels.trips import TRIP, round_trips
+from tradingd.kernels.walk import COLUMNS
 
 TIMES_IN_FORCE = {TimeInForce.GTC: b.GTC, TimeInForce.DAY: b.DAY, TimeInForce.IOC: b.IOC}
 
@@ -74,6 +76,13 @@ def trade(settings: BacktestSettings, bars: Bars, signals: Records, funding: Fun
     posted = postings[: book["postings"][0]]
     charged = summed(*(posted[name].astype(np.int64) for name in ("bar", "kind", "change")))
     return Executed(signals, made, trips_of(made, bars), equity, settings.account.balance_units, charged)
+
+
+def load() -> None:
+    """Takes from the cache, or compiles, what every run needs; there are no bars and so nothing happens."""
+    columns, instrument, book = np.zeros(1, COLUMNS), np.zeros(1, INSTRUMENT), np.zeros(1, b.BOOK)
+    k.trade_bars(columns, instrument, np.zeros(1, b.TERMS), book)
+    round_trips(np.zeros(0, b.FILL), columns, np.zeros(0, TRIP))
 
 
 def trips_of(fills: Records, bars: Bars) -> Records:

@@ -8,14 +8,13 @@ from typing import Any, Literal
 import msgspec
 import polars as pl
 
-from tradingd.backtesting.engine import execute
+from tradingd.backtesting.engine import execute, load
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.result import Result
 from tradingd.backtesting.settings import BacktestSettings, currency_of, plain, settings_of
 from tradingd.config.overrides import apply_overrides
 from tradingd.feeds.bars.funding import Funding, read_funding
 from tradingd.feeds.bars.table import Bars, read_bars
-from tradingd.kernels import posting
 from tradingd.strategies.loader import load_single
 
 Engine = Literal["kernel", "event"]
@@ -49,7 +48,7 @@ def backtest(
     """
     if not isinstance(data, pl.DataFrame | str | Path):
         raise BacktestError(f"data is a {type(data).__name__}; give a Polars DataFrame or a file")
-    bars = Bars.of(data) if isinstance(data, pl.DataFrame) else _read_beside(Path(data))
+    bars = Bars.of(data) if isinstance(data, pl.DataFrame) else _read(Path(data), engine)
     name = "DATA:frame" if isinstance(data, pl.DataFrame) else _instrument_id(Path(data))
     raw = plain({"instrument": {}, "account": {}, **settings, "kind": strategy, "strategy": dict(params or {})})
     apply_overrides(raw, sets)  # before the defaults, some of which follow from what is given
@@ -87,11 +86,12 @@ def _rates(given: pl.DataFrame | str | Path | None) -> Funding | None:
     return read_funding(Path(given))
 
 
-def _read_beside(path: Path) -> Bars:
-    """The compiler wakes up meanwhile: in a new process that takes longer than a million bars do."""
+def _read(path: Path, engine: Engine) -> Bars:
+    """Kernels are taken from the cache meanwhile; in a new process that takes as long as a million bars do."""
     with ThreadPoolExecutor(1, "bars") as beside:
         bars = beside.submit(read_bars, path)
-        posting.load()
+        if engine == "kernel":
+            load()
         return bars.result()
 
 

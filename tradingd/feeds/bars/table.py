@@ -147,7 +147,8 @@ def _read_parquet(path: Path) -> Bars:
 
 def _volume(column: pl.Series) -> F64:
     """0 where none is known."""
-    return column.cast(pl.Float64, strict=False).fill_nan(None).fill_null(0.0).to_numpy()
+    volume: F64 = _array(column.cast(pl.Float64, strict=False).fill_nan(None).fill_null(0.0))
+    return volume
 
 
 def _numbers(column: pl.Series, kind: Any, where: str) -> Any:
@@ -162,9 +163,16 @@ def _numbers(column: pl.Series, kind: Any, where: str) -> Any:
     if column.dtype == pl.Float32:  # its decimals are meant, not its bits
         column = column.cast(pl.String)
     try:
-        return column.cast(kind).to_numpy()
+        return _array(column.cast(kind))
     except pl.exceptions.PolarsError as error:
         raise BarsError(f"{where}: column {name} does not fit: {str(error).splitlines()[0]}") from error
+
+
+def _array(column: pl.Series) -> Any:
+    """Where a column is in pieces they are joined in memory of NumPy, which asks the system for large pages."""
+    if column.n_chunks() == 1:
+        return column.to_numpy()
+    return np.concatenate([chunk.to_numpy() for chunk in column.get_chunks()])
 
 
 def _refuse(wrong: Any, where: str, what: str) -> None:
