@@ -66,6 +66,12 @@ class Session(Struct, frozen=True, forbid_unknown_fields=True):
     def length_s(self) -> int:
         return (_seconds_of(self.close) - self.open_s - 1) % DAY_S + 1
 
+    @property
+    def never_closes(self) -> bool:
+        """False too where that is not plain to see: in a zone that is not UTC."""
+        is_utc = not any(offset_s for _, offset_s in self.utc_offsets)
+        return is_utc and self.length_s == DAY_S and all(day in self.days for day in range(7))
+
     def offset_s(self, ts_ns: int) -> int:
         """Seconds that local time is ahead of UTC at `ts_ns`; 0 before the first transition."""
         return self._offset(ts_ns)[0]

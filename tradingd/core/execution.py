@@ -16,7 +16,6 @@ from tradingd.core.requests import again_later, cancel, request, request_all, ta
 from tradingd.core.state import State
 from tradingd.core.turn import Turn
 from tradingd.core.watch import (
-    is_rate,
     note_peaks,
     recount,
     stand_at_worst,
@@ -67,7 +66,7 @@ def follow(turn: Turn, decision: Decision, before: Decision | None) -> None:
 
 def _may_enter(turn: Turn, instrument: int) -> bool:
     """Whether an entry's new prices matter: one works, or nothing does and nothing of what was sent last has traded."""
-    if works := list(on_the_way(turn.state.ledger, instrument)):
+    if works := on_the_way(turn.state.ledger, instrument):
         return any(not order.request.reduce_only for order in works)
     return not turn.memory.instruments["traded"][instrument]
 
@@ -81,7 +80,7 @@ def _trade(turn: Turn, decision: Decision) -> None:
         return
     context = turn.state.risk_context()
     order = order_for(context, decision)
-    if order is None or not request(turn, order):
+    if order is None or not request(turn, order, context):
         return
     turn.memory.instruments["traded"][decision.instrument] = 0
     turns = decision.target * context.ledger.lots(decision.instrument) < 0
@@ -90,7 +89,7 @@ def _trade(turn: Turn, decision: Decision) -> None:
 
 def _take_back(turn: Turn, instrument: int) -> bool:
     """Cancels what works towards an older decision; True while anything is on its way."""
-    working = list(on_the_way(turn.state.ledger, instrument))
+    working = on_the_way(turn.state.ledger, instrument)
     for order in working:
         if order.request.reason == "decision" and order.status is not OrdStatus.PENDING_CANCEL:
             cancel(turn, CancelRequested(order.request.cl_ord_id, "superseded"))
@@ -101,7 +100,7 @@ def _go_on(turn: Turn) -> None:
     """Trades the decisions that waited for older orders to end; keeps everything closed after a flatten."""
     ledger = turn.state.ledger
     for instrument, waits in enumerate(turn.memory.instruments["waiting"].tolist()):
-        if waits and not any(on_the_way(ledger, instrument)):
+        if waits and not on_the_way(ledger, instrument):
             _trade(turn, ledger.decisions[instrument])
     if FLATTEN in ledger.halts:
         _close_all(turn, FLATTEN)
@@ -190,7 +189,7 @@ def on_time(turn: Turn) -> None:
     bodies = venue.on_time(m.venue, m.terms, m.market, turn.now_ns)
     _report(turn, bodies)
     was_refused = _retry(turn)  # maybe what liquidates, which is asked for again where losses are looked at
-    has_filled = any(isinstance(body, OrderFilled) for body in bodies)
+    has_filled = OrderFilled in map(type, bodies)
     if was_charged or was_refused or has_filled or monitor.next_roll_ns(m.risk, turn.now_ns) <= turn.now_ns:
         _watch_losses(turn, by_time=True)
     else:
@@ -201,13 +200,15 @@ def _hold(turn: Turn) -> bool:
     """Charges what holding costs and settles what expires, in the order of time: what has reached the venue before is
     there. False where nothing was due."""
     m, first_ns = turn.memory, _held_until(turn.state)
-    while (due_ns := _held_until(turn.state)) <= turn.now_ns:
+    due_ns = first_ns
+    while due_ns <= turn.now_ns:
         _report(turn, venue.on_time(m.venue, m.terms, m.market, due_ns - 1))
         if financing.next_ns(turn.state) > due_ns:
             _expire(turn, due_ns)
         else:
             nothing_comes = venue.due_ns(m.venue) > turn.now_ns
             financing.charge(turn, min(turn.now_ns, expiry.next_ns(turn.state)) if nothing_comes else due_ns)
+        due_ns = _held_until(turn.state)
     return first_ns <= turn.now_ns
 
 
@@ -241,20 +242,20 @@ def on_tick(turn: Turn, batch: TickBatch, row: int) -> None:
     """The venue matches its orders against one row."""
     m = turn.memory
     tick = Tick(
-        kind=batch.kind.item(row),
-        flags=batch.flags.item(row),
-        price=batch.price.item(row),
-        size=batch.size.item(row),
-        ask_price=batch.ask_price.item(row),
-        ask_size=batch.ask_size.item(row),
+        batch.kind.item(row),
+        batch.flags.item(row),
+        batch.price.item(row),
+        batch.size.item(row),
+        batch.ask_price.item(row),
+        batch.ask_size.item(row),
     )
-    index = int(batch.instrument[row])
+    index = batch.instrument.item(row)
     if bodies := venue.on_tick(m.venue, m.terms, index, tick, m.market, turn.now_ns):
         _report(turn, bodies)
         if tick.kind == BAR_RANGE:
             stand_at_worst(turn.state, index, tick.price, tick.ask_price)
         _watch_losses(turn)
-    elif is_rate(turn.state, index):
+    elif index in m.rates:
         _watch_losses(turn)
     else:
         watch_orders(turn.state, index)
@@ -300,9 +301,9 @@ def _report(turn: Turn, bodies: Iterable[AnyBody]) -> None:
     if turn.state.warming:
         return
     for body in bodies:
-        if isinstance(body, OrderFilled):
+        if type(body) is OrderFilled:
             _fill(turn, body)
-        elif isinstance(body, OrderRejected):
+        elif type(body) is OrderRejected:
             _reject(turn, body)
         else:
             turn.emit(body)

@@ -11,7 +11,9 @@ EXPIRY = "expiry"
 
 def next_ns(state: State) -> int:
     """Core time; NEVER where nothing is left to expire. While warming the record says what has become of it."""
-    return min((at_ns for _, at_ns in _left(state)), default=int(NEVER))
+    if not state.memory.expiries_ns:
+        return NEVER
+    return min((at_ns for _, at_ns in _left(state)), default=NEVER)
 
 
 def due(state: State, until_ns: int) -> list[int]:

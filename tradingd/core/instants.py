@@ -15,7 +15,9 @@ def intervals_of(instruments: Sequence[Instrument], accounts: Sequence[AccountSe
 
 def next_ns(intervals_ns: Sequence[int], after_ns: int) -> int:
     """The first instant after `after_ns`; NEVER where nothing is charged."""
-    return min(((after_ns // interval + 1) * interval for interval in intervals_ns), default=int(NEVER))
+    if not intervals_ns:
+        return NEVER
+    return min((after_ns // interval + 1) * interval for interval in intervals_ns)
 
 
 def between(intervals_ns: Sequence[int], after_ns: int, until_ns: int) -> Iterator[int]:

@@ -100,11 +100,13 @@ class Memory:
     expiries_ns: tuple[tuple[int, int], ...]  # of the instruments that expire, with their index
     table: list[Slot]
     exchange: Exchange
+    rates: frozenset[int]  # instruments whose price converts a currency
     scratch: Scratch
 
     @property
     def core_ns(self) -> int:
-        return int(self.cursor["core_ns"][0])
+        now_ns: int = self.cursor["core_ns"].item()
+        return now_ns
 
 
 # the arrays that a snapshot keeps; the rest follows from the settings
@@ -127,6 +129,7 @@ def build_memory(settings: CoreSettings, library: Library, venue: VenueState, ri
     watched["floor"], watched["required"] = -np.inf, -np.inf
     watched["drawdown"], watched["peak"] = np.inf, np.nan
     wishes = new_wishes(len(table))
+    exchange = exchange_of(settings.accounts, settings.instruments)
     return Memory(
         cursor=cursor,
         instruments=instruments,
@@ -149,7 +152,8 @@ def build_memory(settings: CoreSettings, library: Library, venue: VenueState, ri
         intervals_ns=intervals_of(settings.instruments, settings.accounts),
         expiries_ns=tuple((index, i.expires_ns) for index, i in enumerate(settings.instruments) if i.expires),
         table=table,
-        exchange=exchange_of(settings.accounts, settings.instruments),
+        exchange=exchange,
+        rates=frozenset(converted.instrument for converted in exchange.values()),
         scratch=scratch_for(len(instruments)),
     )
 

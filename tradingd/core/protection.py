@@ -34,6 +34,9 @@ class _Protection(NamedTuple):
     trail: float | None
 
 
+NOTHING = _Protection(None, None, None)
+
+
 def move_protection(turn: Turn, decision: Decision) -> None:
     """What protects a position on the decision's side, and what is on its way to it; one on the other side, about to be
     closed, keeps what it has."""
@@ -72,6 +75,8 @@ def _protect(
     less than `lots` or belongs to an older entry is replaced, and what no price is given for keeps its own. A trail
     begins at `price`."""
     resting = _resting(turn, instrument)
+    if not resting and wanted == NOTHING:
+        return
     if parent is None:  # where nothing rests, the id that the first leg will have
         parent = next((order.request.parent for order in resting.values()), turn.next_id())
     for leg in bracket_orders(_entry(turn, instrument, wanted, lots, price, resting, parent)):
@@ -97,8 +102,8 @@ def _resting(turn: Turn, instrument: int) -> dict[str, Order]:
     return {
         order.request.reason: _as_it_stands(turn, order)
         for order in turn.state.ledger.orders.values()
-        if order.request.instrument == instrument
-        and order.request.reason in (STOP_LOSS, TAKE_PROFIT)
+        if order.request.reason in (STOP_LOSS, TAKE_PROFIT)
+        and order.request.instrument == instrument
         and order.status is not OrdStatus.PENDING_CANCEL
     }
 

@@ -8,15 +8,20 @@ from tradingd.core.turn import Turn
 from tradingd.events import CancelRequested, OrderRefused, OrderRequested
 from tradingd.kernels.closing import NEVER
 from tradingd.risk.bracket import cancels
+from tradingd.risk.context import RiskContext
 from tradingd.risk.gate import review
 from tradingd.simulation import venue
 
 MS_NS = 1_000_000
 
 
-def request(turn: Turn, order: OrderRequested, *, latency_ns: int | None = None) -> bool:
-    """Puts an order to the gate and, if it passes, to the venue. `latency_ns` is 0 where the venue itself holds it."""
-    verdict = review(msgspec.structs.replace(order, cl_ord_id=turn.next_id()), turn.state.risk_context())
+def request(
+    turn: Turn, order: OrderRequested, context: RiskContext | None = None, *, latency_ns: int | None = None
+) -> bool:
+    """Puts an order to the gate and, if it passes, to the venue. `context`: one of after the last posting; `latency_ns`
+    is 0 where the venue itself holds it."""
+    own = msgspec.structs.replace(order, cl_ord_id=turn.next_id())
+    verdict = review(own, context or turn.state.risk_context())
     if isinstance(verdict, OrderRefused):
         turn.emit(verdict)
         if order.reduce_only:

@@ -4,14 +4,12 @@ import math
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from tradingd.core import execution
-from tradingd.core.memory import Memory
+from tradingd.core.memory import Memory, Records
 from tradingd.core.turn import Turn
 from tradingd.core.watch import watch, watch_time
 from tradingd.events import Anomaly, Decision, Signal
-from tradingd.kernels.calls import PRICES
 from tradingd.kernels.slots import settle_python
 from tradingd.strategies.combine import Vote, combine
 from tradingd.strategies.contract import PythonInstance, bar_of, write_target
@@ -19,18 +17,22 @@ from tradingd.strategies.contract import PythonInstance, bar_of, write_target
 
 def on_changed(turn: Turn) -> None:
     """Hears the slots that the scan marked, in slot order, and decides for their instruments."""
-    slots = turn.memory.slots
+    m = turn.memory
     heard: dict[int, None] = {}
-    for slot in np.flatnonzero(slots["changed"]).tolist():
-        slots["changed"][slot] = 0
-        if slots["python"][slot] and not _step_python(turn, slot):
+    for slot in _changed(m.slots):
+        m.slots["changed"][slot] = 0
+        if m.slots["python"][slot] and not _step_python(turn, slot):
             continue
         _tell(turn, slot)
-        heard[int(slots["instrument"][slot])] = None
+        heard[m.table[slot].instrument] = None
     if not turn.state.warming:
         for instrument in heard:
             _decide(turn, instrument)
     watch_time(turn.state)
+
+
+def _changed(slots: Records) -> list[int]:
+    return [slot for slot, changed in enumerate(slots["changed"].tolist()) if changed]
 
 
 def on_warmed(turn: Turn) -> None:
@@ -65,13 +67,13 @@ def _tell(turn: Turn, slot: int) -> None:
     target, confidence, *prices = told.item()
     turn.emit(
         Signal(
-            strategy=entry.strategy,
-            instrument=entry.instrument,
-            ts_bar_close_ns=int(bar["ts_close"]),
-            target=target,
-            confidence=confidence,
-            price=float(bar["close"]),
-            **{name: _absent(price) for name, price in zip(PRICES, prices, strict=True)},
+            entry.strategy,
+            entry.instrument,
+            bar["ts_close"].item(),
+            target,
+            confidence,
+            bar["close"].item(),
+            *[None if math.isnan(price) else price for price in prices],  # of PRICES, as the fields of a signal
         )
     )
 
@@ -81,10 +83,6 @@ def _newest_bar(m: Memory, slot: int) -> Any:
     if m.table[slot].legs > 1:
         return m.leg_bars[m.slots["leg"][slot]]
     return m.scratch.bars[m.slots["bar"][slot]]
-
-
-def _absent(price: float) -> float | None:
-    return None if math.isnan(price) else price
 
 
 def _decide(turn: Turn, instrument: int) -> None:
@@ -118,4 +116,8 @@ def _votes(turn: Turn, instrument: int) -> list[Vote]:
 
 
 def _differ(a: Decision, b: Decision) -> bool:
-    return any(getattr(a, name) != getattr(b, name) for name in ("target", *PRICES))
+    return _essence(a) != _essence(b)
+
+
+def _essence(d: Decision) -> tuple[float | None, ...]:
+    return d.target, d.stop, d.take_profit, d.limit, d.trigger, d.trail

@@ -26,15 +26,8 @@ class State:
         return run.sources[index] if run else str(index)
 
     def risk_context(self) -> RiskContext:
-        return RiskContext(
-            now_ns=self.memory.core_ns,
-            instruments=self.settings.instruments,
-            ledger=self.ledger,
-            settings=self.settings.risk,
-            market=self.memory.market,
-            state=self.memory.risk,
-            exchange=self.memory.exchange,
-        )
+        settings, m = self.settings, self.memory
+        return RiskContext(m.core_ns, settings.instruments, self.ledger, settings.risk, m.market, m.risk, m.exchange)
 
 
 def initial_state(settings: CoreSettings, library: Library) -> State:

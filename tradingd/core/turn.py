@@ -45,7 +45,8 @@ class Turn:
     def note(self, body: AnyBody) -> bool:
         """Folds a body into the ledger; what can not happen becomes a fact that stops new exposure."""
         anomaly = apply(self.state.ledger, self.state.settings.instruments, body, self.now_ns)
-        self.has_anomaly |= isinstance(body, Anomaly)
+        if type(body) is Anomaly:
+            self.has_anomaly = True
         if anomaly is not None:
             self.emit(anomaly)
         return anomaly is None

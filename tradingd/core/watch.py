@@ -40,22 +40,21 @@ def watch_venue(state: State) -> None:
 def _watch_levels(state: State, instrument: int) -> None:
     m = state.memory
     low, high = venue.touch_levels(m.venue, m.terms, instrument)
-    if is_rate(state, instrument):
+    if instrument in m.rates:
         low = math.inf  # each of its rows is looked at: no estimate of equity is good enough where two prices move it
     m.instruments["touch_low"][instrument], m.instruments["touch_high"][instrument] = low, high
-
-
-def is_rate(state: State, instrument: int) -> bool:
-    """Whether its price converts a currency."""
-    return any(converted.instrument == instrument for converted in state.memory.exchange.values())
 
 
 def watch_time(state: State) -> None:
     """After something was sent to the venue, or is to be asked for again."""
     m = state.memory
-    retry_ns = min(m.instruments["retry_ns"].tolist())
-    risk_ns = min(monitor.next_roll_ns(m.risk, m.core_ns), instants.next_ns(m.intervals_ns, m.risk.charged_ns))
-    m.cursor["timer_ns"] = min(venue.due_ns(m.venue), retry_ns, risk_ns, expiry.next_ns(state))
+    m.cursor["timer_ns"] = min(
+        venue.due_ns(m.venue),
+        monitor.next_roll_ns(m.risk, m.core_ns),
+        instants.next_ns(m.intervals_ns, m.risk.charged_ns),
+        expiry.next_ns(state),
+        *m.instruments["retry_ns"].tolist(),
+    )
 
 
 def stand_at_worst(state: State, instrument: int, low: float, high: float) -> None:
@@ -65,9 +64,9 @@ def stand_at_worst(state: State, instrument: int, low: float, high: float) -> No
 
 def note_peaks(state: State) -> None:
     """The scan sees every price; its peak counts, rounded down to whole units."""
-    for row, account in enumerate(state.settings.accounts):
+    peaks = state.memory.watched["peak"].tolist()
+    for account, peak in zip(state.settings.accounts, peaks, strict=True):
         mark = state.memory.risk.watermarks.get(account.currency)
-        peak = float(state.memory.watched["peak"][row])
         if mark is not None and math.isfinite(peak):
             mark.peak = max(mark.peak, int(peak))
 
@@ -86,12 +85,12 @@ def forget_peaks(state: State) -> None:
 def _watch_positions(state: State, context: RiskContext) -> None:
     records = state.memory.instruments
     for index, instrument in enumerate(state.settings.instruments):
-        lots, mark = context.ledger.lots(index), context.mark(index)
         units = context.ledger.accounts[context.account_of(index)].units_per_one
-        exposure = lots * instrument.lot_size * instrument.multiplier * units
+        exposure = context.ledger.lots(index) * instrument.lot_size * instrument.multiplier * units
         rate = context.rate(index)
-        records["exposure"][index] = (0.0 if math.isnan(rate) else exposure * rate) + _converted(context, index)
-        records["mark"][index] = mark
+        held = 0.0 if math.isnan(rate) else exposure * rate
+        records["exposure"][index] = held + (_converted(context, index) if index in state.memory.rates else 0.0)
+        records["mark"][index] = context.mark(index)
 
 
 def _converted(context: RiskContext, index: int) -> float:
@@ -108,14 +107,11 @@ def _converted(context: RiskContext, index: int) -> float:
 def _watch_accounts(state: State, context: RiskContext) -> None:
     drawdown, daily_loss = _unlatched(context, "drawdown"), _unlatched(context, "daily_loss")
     for row, account in enumerate(state.settings.accounts):
-        marks = state.memory.risk.watermarks.get(account.currency)
-        state.memory.watched[row] = (
-            context.equity(account.currency),
-            context.maintenance(account.currency),
-            marks.peak if marks else math.nan,
-            marks.day_start * (1.0 - daily_loss) if marks else math.nan,
-            drawdown,
-        )
+        currency = account.currency
+        marks = state.memory.risk.watermarks.get(currency)
+        peak, floor = (marks.peak, marks.day_start * (1.0 - daily_loss)) if marks else (math.nan, math.nan)
+        equity, required = context.equity(currency), context.maintenance(currency)
+        state.memory.watched[row] = equity, required, peak, floor, drawdown
 
 
 def _unlatched(context: RiskContext, rule: str) -> float:

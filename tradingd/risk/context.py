@@ -1,7 +1,7 @@
 """What the rules look at, and how much is at stake: equity, exposure, margin."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -84,13 +84,14 @@ class RiskContext(Struct, frozen=True):
     def equity(self, account: str) -> int:
         """Its own and that of all that counts in it. Computed once: rules ask for it again and again."""
         key = ("equity", account)
-        if key not in self.known:
+        total = self.known.get(key)
+        if total is None:
             total = self.own_equity(account)
             for currency, converted in self.exchange.items():
                 if converted.into == account:
                     total += self._converted(self.own_equity(currency), currency, converted.rate(self.market))
             self.known[key] = total
-        return self.known[key]
+        return total
 
     def own_equity(self, currency: str) -> int:
         """In the currency itself."""
@@ -103,9 +104,10 @@ class RiskContext(Struct, frozen=True):
     def maintenance(self, account: str) -> int:
         """Maintenance margin of the positions of an account, in units, rounded up per position. Computed once."""
         key = ("maintenance", account)
-        if key not in self.known:
-            self.known[key] = sum(self._maintenance(index) for index in self.of_account(account))
-        return self.known[key]
+        total = self.known.get(key)
+        if total is None:
+            total = self.known[key] = sum([self._maintenance(index) for index in self.of_account(account)])
+        return total
 
     def account_units(self, instrument: int, lots: int, price: float) -> int:
         """As `units`, of the account that the instrument counts in; 0 where no rate is known yet."""
@@ -124,12 +126,12 @@ class RiskContext(Struct, frozen=True):
         return accounts[self.exchange[currency].into].units_per_one / accounts[currency].units_per_one
 
     def _maintenance(self, index: int) -> int:
-        exposure = exposure_units(self, index, self.ledger.lots(index))
-        return -int(-exposure * self.instruments[index].margin.maintenance_rate // 1)
+        lots, rate = self.ledger.lots(index), self.instruments[index].margin.maintenance_rate
+        return -int(-exposure_units(self, index, lots) * rate // 1) if lots and rate else 0
 
-    def of_account(self, account: str) -> Iterator[int]:
+    def of_account(self, account: str) -> list[int]:
         """Indices of the instruments that count in an account."""
-        return (index for index in range(len(self.instruments)) if self.account_of(index) == account)
+        return [index for index in range(len(self.instruments)) if self.account_of(index) == account]
 
 
 def value_units(ledger: Ledger, instrument: Instrument, lots: int, price: float) -> int:
@@ -143,29 +145,30 @@ def equity(ledger: Ledger, instruments: Sequence[Instrument], market: Market, cu
     """Balance + value of positions at their marks - their cost, in units; without a mark a position counts at cost."""
     total = ledger.accounts[currency].balance
     for index, position in ledger.positions.items():
-        mark = float(market.last[index])
-        if instruments[index].currency == currency and position.lots and not math.isnan(mark):
-            total += value_units(ledger, instruments[index], position.lots, mark) - position.cost
+        if position.lots and instruments[index].currency == currency:
+            mark = float(market.last[index])
+            if not math.isnan(mark):
+                total += value_units(ledger, instruments[index], position.lots, mark) - position.cost
     return total
 
 
-def working(ledger: Ledger, instrument: int) -> Iterator[Order]:
+def working(ledger: Ledger, instrument: int) -> list[Order]:
     """Open orders that can add exposure. What is in doubt counts as if it were open."""
-    return (
+    return [
         order
         for order in ledger.orders.values()
         if order.request.instrument == instrument and not order.request.reduce_only
-    )
+    ]
 
 
-def on_the_way(ledger: Ledger, instrument: int) -> Iterator[Order]:
+def on_the_way(ledger: Ledger, instrument: int) -> list[Order]:
     """Open orders that change the position as soon as they can: all but resting protection."""
-    return (
+    return [
         order
         for order in ledger.orders.values()
         if order.request.instrument == instrument
         and (not order.request.reduce_only or order.request.ord_type is OrdType.MARKET)
-    )
+    ]
 
 
 def worst_lots(context: RiskContext, instrument: int) -> tuple[int, int]:
@@ -191,6 +194,8 @@ def is_reducing(context: RiskContext, order: OrderRequested) -> bool:
     if order.reduce_only:
         return True
     position = context.ledger.lots(order.instrument)
+    if not position:
+        return False
     low, high = worst_lots_with(context, order)
     return low >= 0 < position if order.side.sign < 0 else high <= 0 > position
 
@@ -202,7 +207,6 @@ def exposure_units(context: RiskContext, instrument: int, lots: int) -> int:
 
 
 def has_doubt(ledger: Ledger, instrument: int) -> bool:
-    return any(
-        order.status is OrdStatus.IN_DOUBT and order.request.instrument == instrument
-        for order in ledger.orders.values()
-    )
+    return OrdStatus.IN_DOUBT in [
+        order.status for order in ledger.orders.values() if order.request.instrument == instrument
+    ]

@@ -30,7 +30,7 @@ def _rules_for(order: OrderRequested, context: RiskContext) -> Sequence[Rule]:
 def _rules_of(settings: RiskSettings, reducing: bool) -> Sequence[Rule]:
     """Those that are not switched off."""
     binding = (rule for rule in RULES if rule.binds_reducing or not reducing)
-    return tuple(rule for rule in binding if not rule.has_limit or getattr(settings, rule.name) is not None)
+    return tuple(rule for rule in binding if not rule.setting or getattr(settings, rule.setting))
 
 
 def _refusal(order: OrderRequested, rule: Rule, broken: Broken) -> OrderRefused:

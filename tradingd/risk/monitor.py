@@ -9,8 +9,8 @@ from tradingd.risk.context import RiskContext, RiskState, Watermark, on_the_way
 def next_roll_ns(state: RiskState, now_ns: int) -> int:
     """Core time at which the next UTC day starts: the one after the day that losses are counted in, which may have
     ended by now without that anybody has looked."""
-    days = [mark.day_ns for mark in state.watermarks.values()] or [now_ns // DAY_NS * DAY_NS]
-    return min(days) + DAY_NS
+    days = [mark.day_ns for mark in state.watermarks.values()]
+    return (min(days) if days else now_ns // DAY_NS * DAY_NS) + DAY_NS
 
 
 def roll(context: RiskContext) -> None:
@@ -18,7 +18,9 @@ def roll(context: RiskContext) -> None:
     day_ns = context.now_ns // DAY_NS * DAY_NS
     for currency in context.accounts:
         units = context.equity(currency)
-        mark = context.state.watermarks.setdefault(currency, Watermark(day_ns, units, units))
+        mark = context.state.watermarks.get(currency)
+        if mark is None:
+            mark = context.state.watermarks[currency] = Watermark(day_ns, units, units)
         if mark.day_ns < day_ns:
             mark.day_ns, mark.day_start = day_ns, units
         mark.peak = max(mark.peak, units)
@@ -89,7 +91,7 @@ def closing_orders(context: RiskContext, instrument: int, reason: str) -> list[O
 
 
 def _closing_lots(context: RiskContext, instrument: int) -> int:
-    return sum(order.leaves_lots for order in on_the_way(context.ledger, instrument) if order.request.reduce_only)
+    return sum([order.leaves_lots for order in on_the_way(context.ledger, instrument) if order.request.reduce_only])
 
 
 def _lost(before: int, now: int) -> float:

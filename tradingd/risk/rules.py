@@ -23,13 +23,13 @@ class Broken(NamedTuple):
 
 class Rule(NamedTuple):
     """binds_reducing   whether it holds for orders that reduce exposure too
-    has_limit        whether it says nothing where the limit of its name is None
+    setting          what says nothing where it is None, false, 0 or empty switches the rule off
     """
 
     name: str
     check: Callable[[OrderRequested, RiskContext], Broken | None]
     binds_reducing: bool
-    has_limit: bool = False
+    setting: str = ""
 
 
 def well_formed(order: OrderRequested, context: RiskContext) -> Broken | None:
@@ -89,8 +89,10 @@ def stale_data(order: OrderRequested, context: RiskContext) -> Broken | None:
     if math.isnan(context.mark(order.instrument)):
         return Broken(None, None, "no price is known yet")
     limit_ms = context.limit("stale_data_ms")
+    if limit_ms is None:
+        return None
     age_ms = max(context.now_ns - int(context.market.ts_received_ns[order.instrument]), 0) / MS_NS
-    if limit_ms is None or age_ms <= limit_ms:
+    if age_ms <= limit_ms:
         return None
     return Broken(limit_ms, age_ms, f"the newest tick is {age_ms:.0f} ms old")
 
@@ -198,10 +200,9 @@ def concentration_limit(order: OrderRequested, context: RiskContext) -> Broken |
 
 def margin(order: OrderRequested, context: RiskContext) -> Broken | None:
     """Initial margin of every position at its worst case has to be covered by equity."""
-    required = sum(
-        _worst_units(context, index, low, high) * context.instruments[index].margin.initial_rate
-        for index, low, high in _worst_positions(order, context)
-    )
+    required = 0.0
+    for index, low, high in _worst_positions(order, context):
+        required += _worst_units(context, index, low, high) * context.instruments[index].margin.initial_rate
     available = context.equity(context.account_of(order.instrument))
     if required <= available:
         return None
@@ -220,31 +221,31 @@ def drawdown(order: OrderRequested, context: RiskContext) -> Broken | None:
 WELL_FORMED = Rule("well_formed", well_formed, binds_reducing=True)
 RULES = (
     Rule("halted", halted, binds_reducing=False),
-    Rule("restricted", restricted, binds_reducing=False),
+    Rule("restricted", restricted, binds_reducing=False, setting="restricted"),
     Rule("expired", expired, binds_reducing=True),
     Rule("in_doubt", in_doubt, binds_reducing=False),
-    Rule("market_hours", market_hours, binds_reducing=False),
+    Rule("market_hours", market_hours, binds_reducing=False, setting="market_hours"),
     Rule("stale_data", stale_data, binds_reducing=False),
     Rule("crossed_book", crossed_book, binds_reducing=False),
     Rule("conversion", conversion, binds_reducing=False),
-    Rule("price_collar", price_collar, binds_reducing=True, has_limit=True),
-    Rule("max_quantity", max_quantity, binds_reducing=False, has_limit=True),
-    Rule("max_notional", max_notional, binds_reducing=False, has_limit=True),
-    Rule("order_rate", order_rate, binds_reducing=True, has_limit=True),
-    Rule("duplicate_order", duplicate_order, binds_reducing=True),
-    Rule("position_limit", position_limit, binds_reducing=False, has_limit=True),
-    Rule("gross_limit", gross_limit, binds_reducing=False, has_limit=True),
-    Rule("net_limit", net_limit, binds_reducing=False, has_limit=True),
-    Rule("concentration_limit", concentration_limit, binds_reducing=False, has_limit=True),
+    Rule("price_collar", price_collar, binds_reducing=True, setting="price_collar"),
+    Rule("max_quantity", max_quantity, binds_reducing=False, setting="max_quantity"),
+    Rule("max_notional", max_notional, binds_reducing=False, setting="max_notional"),
+    Rule("order_rate", order_rate, binds_reducing=True, setting="order_rate"),
+    Rule("duplicate_order", duplicate_order, binds_reducing=True, setting="duplicate_window_ms"),
+    Rule("position_limit", position_limit, binds_reducing=False, setting="position_limit"),
+    Rule("gross_limit", gross_limit, binds_reducing=False, setting="gross_limit"),
+    Rule("net_limit", net_limit, binds_reducing=False, setting="net_limit"),
+    Rule("concentration_limit", concentration_limit, binds_reducing=False, setting="concentration_limit"),
     Rule("margin", margin, binds_reducing=False),
-    Rule("daily_loss", daily_loss, binds_reducing=False, has_limit=True),
-    Rule("drawdown", drawdown, binds_reducing=False, has_limit=True),
+    Rule("daily_loss", daily_loss, binds_reducing=False, setting="daily_loss"),
+    Rule("drawdown", drawdown, binds_reducing=False, setting="drawdown"),
 )
 
 
-def _prices(order: OrderRequested) -> Iterator[float]:
+def _prices(order: OrderRequested) -> list[float]:
     prices = (order.price, order.stop_px, order.stop_loss, order.take_profit)
-    return (price for price in prices if price is not None)
+    return [price for price in prices if price is not None]
 
 
 def _collared_price(order: OrderRequested, context: RiskContext) -> float | None:

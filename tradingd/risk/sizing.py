@@ -107,7 +107,8 @@ def _elsewhere(context: RiskContext, instrument: int) -> tuple[float, float]:
     gross = margin = 0.0
     for index in context.of_account(account):
         if index != instrument:
-            units = exposure_units(context, index, max(abs(lots) for lots in worst_lots(context, index)))
+            low, high = worst_lots(context, index)
+            units = exposure_units(context, index, max(abs(low), abs(high)))
             exposure = units / context.ledger.accounts[account].units_per_one
             gross += exposure
             margin += exposure * context.instruments[index].margin.initial_rate
@@ -115,4 +116,4 @@ def _elsewhere(context: RiskContext, instrument: int) -> tuple[float, float]:
 
 
 def _on_the_way(context: RiskContext, instrument: int) -> int:
-    return sum(order.leaves_lots * order.request.side.sign for order in on_the_way(context.ledger, instrument))
+    return sum([order.leaves_lots * order.request.side.sign for order in on_the_way(context.ledger, instrument)])

@@ -1,7 +1,7 @@
 """How orders meet a bar, of which only four prices are known. docs/simulation.md has the rules."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from tradingd.columns import BAR_OPEN
 from tradingd.events import OrderFilled
@@ -11,10 +11,10 @@ from tradingd.simulation.offers import Offer
 from tradingd.simulation.state import Listing, Tail, Taken, Tick, VenueOrder
 
 
-def bar_order(orders: Iterable[VenueOrder]) -> list[VenueOrder]:
+def bar_order(orders: Sequence[VenueOrder]) -> Sequence[VenueOrder]:
     """In which orders meet a bar, of which nobody knows what came first: what protects (stops, then limits), then other
     stops, other limits, and what comes to the market with the bar; each in the order of arrival."""
-    return sorted(orders, key=_rank)
+    return sorted(orders, key=_rank) if len(orders) > 1 else orders
 
 
 def _rank(order: VenueOrder) -> tuple[bool, bool, bool, bool]:
@@ -57,4 +57,4 @@ def tail_of(filled: OrderFilled, tick: Tick, listing: Listing, now_ns: int) -> T
 
 
 def _offer(price: float) -> Offer:
-    return Offer(price, LOTS_LIMIT, price, triggers=True, taken=Taken(price, math.nan, 0))
+    return Offer(price, LOTS_LIMIT, price, True, Taken(price, math.nan, 0))

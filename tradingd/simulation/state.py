@@ -111,29 +111,34 @@ class Tick(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """An instrument with what it takes to trade it: its grids and the money unit of its account."""
+    """An instrument with what it takes to trade it.
+
+    half_ticks          from a recorded price to what a buy (1) or a sell (-1) meets, where no quotes are recorded
+    triggers_by_quote   stops wait for the opposite quote, recorded or made of the spread, and not for the last trade
+    """
 
     instrument: Instrument
     ticks: Grid
     lots: Grid
     units_per_one: int
+    half_ticks: dict[int, int]
+    triggers_by_quote: bool
+    never_closes: bool
+
+    def is_open(self, ts_ns: int) -> bool:
+        return self.never_closes or self.instrument.session.is_open(ts_ns)
 
     def quoted(self, sign: int, price: float) -> float:
         """What a buy (1) or a sell (-1) meets at a recorded price that has no quotes beside it."""
-        half_ticks = float(self.instrument.half_ticks_to(sign))
-        if half_ticks == 0.0:
+        half_ticks = self.half_ticks[sign]
+        if half_ticks == 0:
             return price
-        return float(quoted(price, sign, half_ticks, float(self.ticks.numerator), float(self.ticks.denominator)))
+        return float(quoted(price, sign, float(half_ticks), float(self.ticks.numerator), float(self.ticks.denominator)))
 
     def reach(self, sign: int) -> float:
         """How far that is from the recorded price at most."""
-        half_ticks = self.instrument.half_ticks_to(sign)
+        half_ticks = self.half_ticks[sign]
         return (half_ticks / 2 + 1) * self.instrument.tick_size if half_ticks else 0.0
-
-    @property
-    def triggers_by_quote(self) -> bool:
-        """Whether stops wait for the opposite quote, recorded or made of the spread, and not for the last trade."""
-        return self.instrument.price_source is PriceSource.MID or self.instrument.spread_ticks > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +154,16 @@ def terms_of(
 ) -> Terms:
     """Raises KeyError where an instrument's currency has no account."""
     units = {account.currency: account.units_per_one for account in accounts}
-    listings = (
-        Listing(i, ticks=grid_of(i.tick_size), lots=grid_of(i.lot_size), units_per_one=units[i.currency])
-        for i in instruments
+    return Terms(settings, tuple(_listing(instrument, units[instrument.currency]) for instrument in instruments))
+
+
+def _listing(instrument: Instrument, units_per_one: int) -> Listing:
+    return Listing(
+        instrument,
+        ticks=grid_of(instrument.tick_size),
+        lots=grid_of(instrument.lot_size),
+        units_per_one=units_per_one,
+        half_ticks={sign: instrument.half_ticks_to(sign) for sign in (1, -1)},
+        triggers_by_quote=instrument.price_source is PriceSource.MID or instrument.spread_ticks > 0,
+        never_closes=instrument.session.never_closes,
     )
-    return Terms(settings, tuple(listings))

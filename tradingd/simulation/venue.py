@@ -77,7 +77,7 @@ def lay(state: VenueState, terms: Terms, request: OrderRequested, market: Market
     _come_after(state, known)
     known.triggered = _wakes(known, market, listing, now_ns)
     state.working[known.cl_ord_id] = known
-    if listing.instrument.session.is_open(now_ns):
+    if listing.is_open(now_ns):
         offer = offers.of_book(state, terms, known.instrument, known.sign, market)
         if offer:
             _meet(state, terms, known, offer)
@@ -109,7 +109,7 @@ def on_tick(state: VenueState, terms: Terms, instrument: int, tick: Tick, market
     listing = terms.listings[instrument]
     if tick.kind in BAR_KINDS:
         return _meet_bar(state, terms, instrument, tick, now_ns)
-    if tick.kind == FRAME or tick.flags & INELIGIBLE or not listing.instrument.session.is_open(now_ns):
+    if tick.kind == FRAME or tick.flags & INELIGIBLE or not listing.is_open(now_ns):
         return []
     by_sign = offers.of_tick(state, terms, instrument, tick, market)
     facts: Facts = []
@@ -130,7 +130,7 @@ def _meet_bar(state: VenueState, terms: Terms, instrument: int, tick: Tick, now_
     if tick.kind == BAR_OPEN:
         _make_room(state, terms, instrument, tick)
         facts = _end_days(state, terms.listings[instrument], instrument, now_ns)
-    for order in bar_order(order for order in state.working.values() if order.instrument == instrument):
+    for order in bar_order([order for order in state.working.values() if order.instrument == instrument]):
         offer = of_bar(order, tick, terms.listings[instrument])
         if offer and order.cl_ord_id in state.working:
             order.waited |= order.reduce_only
@@ -138,7 +138,7 @@ def _meet_bar(state: VenueState, terms: Terms, instrument: int, tick: Tick, now_
             facts += met
             if tick.kind == BAR_RANGE and not order.reduce_only:
                 _note_tail(state, terms.listings[instrument], met, tick, now_ns)
-                has_entered |= any(isinstance(fact, OrderFilled) for fact in met)
+                has_entered |= OrderFilled in map(type, met)
     if not has_entered:
         _follow_bar(state, terms.listings[instrument], instrument, tick)
     return facts
@@ -188,10 +188,10 @@ def _follow_bar(state: VenueState, listing: Listing, instrument: int, tick: Tick
 
 def _end_days(state: VenueState, listing: Listing, instrument: int, now_ns: int) -> Facts:
     """DAY orders on bars end before the first open of another session than that of the first open that they met."""
-    session_ns = listing.instrument.session.bounds(now_ns)[0]
     ended = []
     for order in state.working.values():
         if order.instrument == instrument and order.time_in_force is TimeInForce.DAY:
+            session_ns = listing.instrument.session.bounds(now_ns)[0]
             if order.session_ns == NEVER_NS:
                 order.session_ns = session_ns
             elif order.session_ns != session_ns:
@@ -237,8 +237,7 @@ def _expire(state: VenueState, expired: list[str]) -> Facts:
 
 
 def _arrive(state: VenueState, terms: Terms, market: Market, due: int) -> Facts:
-    index = next(i for i, pending in enumerate(state.pending) if pending.due_ns == due)
-    pending = state.pending.pop(index)
+    pending = state.pending.pop([pending.due_ns for pending in state.pending].index(due))
     if pending.order is None:
         return _cancel(state, pending.cancel, "as requested")
     return _admit(state, terms, pending.order, market, due)
@@ -247,9 +246,8 @@ def _arrive(state: VenueState, terms: Terms, market: Market, due: int) -> Facts:
 def _admit(state: VenueState, terms: Terms, request: OrderRequested, market: Market, due: int) -> Facts:
     listing = terms.listings[request.instrument]
     order = _order(request, listing)
-    session = listing.instrument.session
     if order.time_in_force is TimeInForce.DAY:
-        if not market.phase[order.instrument] and not session.is_open(due):
+        if not market.phase[order.instrument] and not listing.is_open(due):
             return [OrderRejected(order.cl_ord_id, "a day order outside of the session")]
         _begin_day(order, listing, market, due)
     if order.reduce_only and not state.reducible_lots(order):
@@ -260,7 +258,7 @@ def _admit(state: VenueState, terms: Terms, request: OrderRequested, market: Mar
     if (tail := state.tails.get(order.instrument)) and tail.at_ns == due and request.parent:
         return facts + _meet_tail(state, terms, order, tail)
     order.triggered = _wakes(order, market, listing, due)
-    if session.is_open(due):
+    if listing.is_open(due):
         offer = offers.of_book(state, terms, order.instrument, order.sign, market)
         facts += _meet(state, terms, order, offer) if offer else []
     return facts
@@ -299,7 +297,7 @@ def _meet_tail(state: VenueState, terms: Terms, order: VenueOrder, tail: Tail) -
 
 def _wakes(order: VenueOrder, market: Market, listing: Listing, due: int) -> bool:
     """Whether a stop that arrives is a market order at once."""
-    return listing.instrument.session.is_open(due) and reached(order, trigger_price(order, market, listing))
+    return order.sleeps and listing.is_open(due) and reached(order, trigger_price(order, market, listing))
 
 
 def _order(request: OrderRequested, listing: Listing) -> VenueOrder:

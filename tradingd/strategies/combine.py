@@ -34,7 +34,7 @@ def combine(instrument: int, votes: Sequence[Vote], settings: CombineSettings) -
     agreeing = [v.signal for v in winners]
     if len(agreeing) < settings.quorum:
         target = 0.0
-    newest = max((v.signal for v in reversed(valid or votes)), key=lambda signal: signal.ts_bar_close_ns)
+    newest = _newest(valid or votes)
     return Decision(
         instrument=instrument,
         target=target,
@@ -51,9 +51,20 @@ def combine(instrument: int, votes: Sequence[Vote], settings: CombineSettings) -
 
 
 def _weighted(votes: Sequence[Vote]) -> float:
-    total = sum(v.weight * v.signal.confidence for v in votes)
-    wanted = sum(v.weight * v.signal.confidence * v.signal.target for v in votes)
+    total = wanted = 0.0
+    for vote in votes:
+        weight = vote.weight * vote.signal.confidence
+        total += weight
+        wanted += weight * vote.signal.target
     return wanted / total + 0.0 if total > 0.0 else 0.0
+
+
+def _newest(votes: Sequence[Vote]) -> Signal:
+    newest = votes[-1].signal
+    for vote in reversed(votes):
+        if vote.signal.ts_bar_close_ns > newest.ts_bar_close_ns:
+            newest = vote.signal
+    return newest
 
 
 def _of_all(prices: Sequence[float | None], side: float) -> float | None:
