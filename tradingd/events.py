@@ -17,9 +17,8 @@ class Side(enum.StrEnum):
     BUY = "Buy"
     SELL = "Sell"
 
-    @property
-    def sign(self) -> int:
-        return 1 if self is Side.BUY else -1
+    def __init__(self, value: str) -> None:
+        self.sign = 1 if value == "Buy" else -1
 
     @property
     def opposite(self) -> "Side":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from tradingd.backtesting.engine import Executed, trips_of
 from tradingd.backtesting.financing import placed, summed
@@ -37,8 +38,7 @@ REASONS = {STOP_LOSS: k.STOP_LOSS, TAKE_PROFIT: k.TAKE_PROFIT, LIQUIDATION: k.LI
 OF_ACCOUNT = -1  # what is no instrument's
 
 
-@dataclass(slots=True)
-class Filled:
+class Filled(Struct, gc=False):
     """A fill and what it made of the position; money in units."""
 
     ts_ns: int

@@ -11,7 +11,7 @@ CLOSED_MAX = 1024  # newest closed orders that are remembered by id
 RECENT_MAX = 256  # newest requests that are remembered with their times
 
 
-class Order(Struct):
+class Order(Struct, gc=False):
     """An open order. `ordinal` counts orders from 1 in the order of their requests, over all runs."""
 
     ordinal: int
@@ -26,7 +26,7 @@ class Order(Struct):
         return self.lots - self.filled_lots
 
 
-class ClosedOrder(Struct):
+class ClosedOrder(Struct, gc=False):
     ordinal: int
     status: OrdStatus
 
@@ -53,7 +53,7 @@ class Halt(Struct, frozen=True):
     by: str
 
 
-class Recent(Struct, frozen=True):
+class Recent(Struct, frozen=True, gc=False):
     ts_ns: int
     order: OrderRequested
 

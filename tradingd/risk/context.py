@@ -34,7 +34,7 @@ class RiskState(Struct):
     charged_ns: int = -1
 
 
-class RiskContext(Struct, frozen=True):
+class RiskContext(Struct, frozen=True, gc=False):
     """All that a rule may know, at core time `now_ns`. Made anew once something was posted or a price has moved.
 
     An account is named by its currency; one that counts in another is a part of that. `known` is what was asked for

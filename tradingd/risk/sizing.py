@@ -27,8 +27,8 @@ def target_lots(context: RiskContext, decision: Decision, allocation: float = 1.
     close. Capped by max_leverage and by the initial margin that other instruments leave free. 0 at a price of 0.
     """
     instrument, settings = context.instruments[decision.instrument], context.settings
-    gross, margin = _elsewhere(context, decision.instrument)
-    lots, account = grid_of(instrument.lot_size), context.account_of(decision.instrument)
+    account, lots = context.account_of(decision.instrument), grid_of(instrument.lot_size)
+    gross, margin = _elsewhere(context, decision.instrument, account)
     rate = context.rate(decision.instrument)
     return int(
         wanted_lots(
@@ -57,17 +57,17 @@ def order_for(context: RiskContext, decision: Decision, allocation: float = 1.0)
     with; a turn to the other side closes first. What opens exposure has the decision's limit and trigger, and its stop
     and take profit as a bracket. None where nothing is to do.
     """
-    now = context.ledger.lots(decision.instrument)
-    wanted = target_lots(context, decision, allocation)
+    index = decision.instrument
+    now, wanted = context.ledger.lots(index), target_lots(context, decision, allocation)
     target = 0 if wanted * now < 0 else wanted
-    change = target - now - _on_the_way(context, decision.instrument)
+    change = target - now - _on_the_way(context, index)
     if change == 0:
         return None
     order = OrderRequested(
         cl_ord_id="",
-        instrument=decision.instrument,
+        instrument=index,
         side=Side.BUY if change > 0 else Side.SELL,
-        quantity=grid_of(context.instruments[decision.instrument].lot_size).value(abs(change)),
+        quantity=grid_of(context.instruments[index].lot_size).value(abs(change)),
         ord_type=OrdType.MARKET,
         time_in_force=TimeInForce.GTC,
         reduce_only=abs(target) <= abs(now),
@@ -101,9 +101,8 @@ def _price_at_risk(context: RiskContext, decision: Decision) -> float:
     return (decision.trail or 0.0) if decision.stop is None else abs(decision.entry_price - decision.stop)
 
 
-def _elsewhere(context: RiskContext, instrument: int) -> tuple[float, float]:
+def _elsewhere(context: RiskContext, instrument: int, account: str) -> tuple[float, float]:
     """Exposure and initial margin of the account's other instruments at their worst, in whole money."""
-    account = context.account_of(instrument)
     gross = margin = 0.0
     for index in context.of_account(account):
         if index != instrument:

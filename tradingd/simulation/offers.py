@@ -10,7 +10,7 @@ from tradingd.kernels.posting import LOTS_LIMIT
 from tradingd.simulation.state import Taken, Terms, Tick, VenueState
 
 
-class Offer(Struct, frozen=True):
+class Offer(Struct, frozen=True, gc=False):
     """price, capacity   what can be traded, and how many lots of it at most
     quote            price of the opposite quote, which a market order does not beat; NaN = unknown
     triggers         whether it wakes stops

@@ -16,7 +16,7 @@ from tradingd.simulation.settings import SimulationSettings
 NEVER_NS = 2**63 - 1
 
 
-class VenueOrder(Struct):
+class VenueOrder(Struct, gc=False):
     """An order as the venue sees it. `lots` are those still to fill; `sign` is 1 for a buy, -1 for a sell.
 
     stop_px     its trigger, which moves where the order trails
@@ -50,7 +50,7 @@ class VenueOrder(Struct):
         return self.stop_px is not None and not self.triggered
 
 
-class Pending(Struct, frozen=True):
+class Pending(Struct, frozen=True, gc=False):
     """On its way to the venue: an order, or the wish to cancel the one named."""
 
     due_ns: int
@@ -58,7 +58,7 @@ class Pending(Struct, frozen=True):
     cancel: str = ""
 
 
-class Taken(Struct):
+class Taken(Struct, gc=False):
     """Lots that our orders took of a quote, which lasts as long as its price and size are told."""
 
     price: float

@@ -10,7 +10,7 @@ from tradingd.strategies.settings import CombineSettings
 BRIEFEST_FIRST = (TimeInForce.IOC, TimeInForce.DAY, TimeInForce.GTC)
 
 
-class Vote(Struct, frozen=True):
+class Vote(Struct, frozen=True, gc=False):
     """The newest signal of one strategy; its target is a signed fraction of the account's equity."""
 
     signal: Signal
@@ -34,19 +34,18 @@ def combine(instrument: int, votes: Sequence[Vote], settings: CombineSettings) -
     agreeing = [v.signal for v in winners]
     if len(agreeing) < settings.quorum:
         target = 0.0
-    newest = _newest(valid or votes)
     return Decision(
         instrument=instrument,
         target=target,
-        price=newest.price,
-        voters=tuple(v.signal.strategy for v in valid),
+        price=_newest(valid or votes).price,
+        voters=tuple([v.signal.strategy for v in valid]),
         rule=f"weighted: {len(agreeing)} of {len(valid)} votes agree, quorum {settings.quorum}",
         stop=_nearest([s.stop for s in agreeing], target),
         take_profit=_nearest([s.take_profit for s in agreeing], -target),
         limit=_of_all([s.limit for s in agreeing], -target),
         trigger=_of_all([s.trigger for s in agreeing], target),
-        trail=min((s.trail for s in agreeing if s.trail is not None), default=None) if target else None,
-        time_in_force=min((v.time_in_force for v in winners), key=BRIEFEST_FIRST.index, default=TimeInForce.GTC),
+        trail=min([s.trail for s in agreeing if s.trail is not None], default=None) if target else None,
+        time_in_force=min([v.time_in_force for v in winners], key=BRIEFEST_FIRST.index, default=TimeInForce.GTC),
     )
 
 
@@ -74,7 +73,7 @@ def _of_all(prices: Sequence[float | None], side: float) -> float | None:
 
 def _nearest(prices: Sequence[float | None], side: float) -> float | None:
     """The highest price where `side` is positive, the lowest where it is negative, none where it is 0."""
-    given = [price for price in prices if price is not None]
-    if side == 0.0 or not given:
+    if side == 0.0:
         return None
-    return max(given) if side > 0.0 else min(given)
+    given = [price for price in prices if price is not None]
+    return (max if side > 0.0 else min)(given, default=None)
