@@ -93,13 +93,9 @@ def _scan_all(turn: Turn, batch: TickBatch) -> None:
 
 def _arguments(turn: Turn, b: TickBatch) -> tuple[Any, ...]:
     """Of the scan: the same arrays for as long as it stops in this batch."""
-    m, room = turn.memory, turn.memory.scratch
-    x = m.market
     return (
-        m.cursor, m.instruments, m.work, m.watched, m.slots, m.slot_of, m.steps, m.wishes, m.told, m.leg_slots,
-        m.leg_bars, m.leg_outs, m.zone_from_ns, m.zone_offset_s, x.last, x.last_size, x.bid, x.bid_size, x.ask,
-        x.ask_size, x.ts_received_ns, x.phase, b.kind, b.flags, b.instrument, b.ts_event_ns, b.ts_received_ns, b.price,
-        b.size, b.ask_price, b.ask_size, turn.state.seq + 1, room.bars, room.bar_seq, room.bar_n, room.late,
+        turn.memory.places, b.kind, b.flags, b.instrument, b.ts_event_ns, b.ts_received_ns, b.price, b.size,
+        b.ask_price, b.ask_size, turn.state.seq + 1,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ All of it can be rebuilt by re-executing recorded inputs; a snapshot only saves 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any
 
@@ -102,6 +102,16 @@ class Memory:
     exchange: Exchange
     rates: frozenset[int]  # instruments whose price converts a currency
     scratch: Scratch
+    places: I64 = field(init=False)  # of all arrays that the scan works on, which stay where they are
+
+    def __post_init__(self) -> None:
+        x, room = self.market, self.scratch
+        self.places = k.places_of(
+            self.cursor, self.instruments, self.work, self.watched, self.slots, self.slot_of, self.steps, self.wishes,
+            self.told, self.leg_slots, self.leg_bars, self.leg_outs, self.zone_from_ns, self.zone_offset_s, x.last,
+            x.last_size, x.bid, x.bid_size, x.ask, x.ask_size, x.ts_received_ns, x.phase, room.bars, room.bar_seq,
+            room.bar_n, room.late,
+        )  # fmt: skip
 
     @property
     def core_ns(self) -> int:

@@ -21,8 +21,10 @@ range is looked at. Equity is looked at once, with each position at the worst pr
 from typing import Any
 
 import numpy as np
+from numba import carray
 
 from tradingd.columns import (
+    BAR,
     BAR_CLOSE,
     BAR_OPEN,
     BAR_RANGE,
@@ -36,9 +38,11 @@ from tradingd.columns import (
     U16,
     BarArray,
 )
-from tradingd.kernels.bars import bar_add, bar_start
+from tradingd.kernels.bars import WORK, bar_add, bar_start
+from tradingd.kernels.calls import OUT, WISH, pointer_to
 from tradingd.kernels.closing import NEVER, TIMEFRAME_COUNT, borders, close_bars, close_overdue
-from tradingd.kernels.compile import lean_kernel
+from tradingd.kernels.compile import kernel, lean_kernel
+from tradingd.kernels.slots import SLOT
 from tradingd.kernels.spread import quoted
 
 Records = Any  # a NumPy record array
@@ -101,10 +105,62 @@ INSTRUMENT = np.dtype(
 WATCHED = np.dtype(
     [("equity", "f8"), ("required", "f8"), ("peak", "f8"), ("floor", "f8"), ("drawdown", "f8")], align=True
 )
+# of the arrays that outlive a batch, as `scan_rows` takes them
+KINDS = (
+    CURSOR, INSTRUMENT, WORK, WATCHED, SLOT, np.int64, np.int64, WISH, OUT, np.int64, BAR, OUT, *[np.int64] * 2,
+    *[np.float64] * 6, *[np.int64] * 2, BAR, *[np.int64] * 3,
+)  # fmt: skip
+
+
+def places_of(*arrays: Any) -> I64:
+    """Where the arrays lie and how long they are. To hand one over takes as long as to scan a row, and the scan is
+    called again after every stop. They have to outlive every use of it."""
+    assert all(a.dtype == kind and a.flags.c_contiguous for a, kind in zip(arrays, KINDS, strict=True))
+    return np.array([(a.ctypes.data, len(a)) for a in arrays], np.int64)
+
+
+@kernel
+def array_at(place: I64, kind: Any) -> Any:
+    return carray(pointer_to(place[0]), (place[1],), kind)
+
+
+@kernel
+def rows_at(place: I64, columns: int, kind: Any) -> Any:
+    return carray(pointer_to(place[0]), (place[1], columns), kind)
+
+
+@kernel
+def scan(
+    places: I64,
+    kind: U8,
+    flags: U8,
+    instrument: U16,
+    ts_event_ns: I64,
+    ts_received_ns: I64,
+    price: F64,
+    size: F64,
+    ask_price: F64,
+    ask_quantity: F64,
+    first_seq: int,
+) -> int:
+    """Goes on from the cursor to the next row of a batch that matters; returns why it stopped. `places` is of all that
+    outlives a batch, in the order of the arguments below."""
+    return scan_rows(
+        array_at(places[0], CURSOR), array_at(places[1], INSTRUMENT), rows_at(places[2], TIMEFRAME_COUNT, WORK),
+        array_at(places[3], WATCHED), array_at(places[4], SLOT), array_at(places[5], np.int64),
+        rows_at(places[6], 3, np.int64), array_at(places[7], WISH), array_at(places[8], OUT),
+        array_at(places[9], np.int64), array_at(places[10], BAR), array_at(places[11], OUT),
+        array_at(places[12], np.int64), array_at(places[13], np.int64), array_at(places[14], np.float64),
+        array_at(places[15], np.float64), array_at(places[16], np.float64), array_at(places[17], np.float64),
+        array_at(places[18], np.float64), array_at(places[19], np.float64), array_at(places[20], np.int64),
+        array_at(places[21], np.int64), array_at(places[22], BAR), array_at(places[23], np.int64),
+        array_at(places[24], np.int64), rows_at(places[25], 5, np.int64),
+        kind, flags, instrument, ts_event_ns, ts_received_ns, price, size, ask_price, ask_quantity, first_seq,
+    )  # fmt: skip
 
 
 @lean_kernel
-def scan(
+def scan_rows(
     cursor: Records,
     instruments: Records,
     work: Records,
@@ -127,6 +183,10 @@ def scan(
     ask_size: F64,
     received_ns: I64,
     phase: I64,
+    bars: BarArray,
+    bar_seq: I64,
+    bar_n: I64,
+    late: I64,
     kind: U8,
     flags: U8,
     instrument: U16,
@@ -137,12 +197,7 @@ def scan(
     ask_price: F64,
     ask_quantity: F64,
     first_seq: int,
-    bars: BarArray,
-    bar_seq: I64,
-    bar_n: I64,
-    late: I64,
 ) -> int:
-    """Goes on from `cursor` to the next row that matters; returns why it stopped."""
     c = cursor[0]
     rows = kind.size
     room = bars.size - instruments.size * TIMEFRAME_COUNT - TIMEFRAME_COUNT
