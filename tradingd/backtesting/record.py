@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -173,12 +174,6 @@ _HEARD: dict[type[AnyBody], Any] = {
 def _signals(signals: Sequence[Signal], bars: Bars) -> Records:
     closes: I64 = np.array([signal.ts_bar_close_ns for signal in signals], np.int64)
     at = np.searchsorted(bars.ts_close_ns, closes).tolist()
-    rows = [
-        (bar, told.target, told.confidence, *(_or_nan(getattr(told, name)) for name in PRICES))
-        for bar, told in zip(at, signals, strict=True)
-    ]
-    return np.array(rows, SIGNAL)
-
-
-def _or_nan(price: float | None) -> float:
-    return np.nan if price is None else price
+    prices = attrgetter(*PRICES)
+    rows = [(bar, told.target, told.confidence, *prices(told)) for bar, told in zip(at, signals, strict=True)]
+    return np.array(rows, SIGNAL)  # no price becomes NaN

@@ -103,8 +103,10 @@ class Memory:
     rates: frozenset[int]  # instruments whose price converts a currency
     scratch: Scratch
     places: I64 = field(init=False)  # of all arrays that the scan works on, which stay where they are
+    clock: I64 = field(init=False)  # the cursor's core_ns
 
     def __post_init__(self) -> None:
+        self.clock = self.cursor["core_ns"]
         x, room = self.market, self.scratch
         self.places = k.places_of(
             self.cursor, self.instruments, self.work, self.watched, self.slots, self.slot_of, self.steps, self.wishes,
@@ -115,8 +117,7 @@ class Memory:
 
     @property
     def core_ns(self) -> int:
-        now_ns: int = self.cursor["core_ns"].item()
-        return now_ns
+        return self.clock.item()
 
 
 # the arrays that a snapshot keeps; the rest follows from the settings

@@ -55,8 +55,11 @@ def protect_filled(turn: Turn, own: OrderRequested, fill: OrderFilled) -> None:
     lots, decision = ledger.lots(own.instrument), ledger.decisions.get(own.instrument)
     wanted = _Protection(own.stop_loss, own.take_profit, own.trail)
     if decision is not None and decision.target * lots > 0:
-        newest = (decision.stop, decision.take_profit, decision.trail)
-        wanted = _Protection(*(b if a is None else a for a, b in zip(newest, wanted, strict=True)))
+        wanted = _Protection(
+            wanted.stop if decision.stop is None else decision.stop,
+            wanted.take_profit if decision.take_profit is None else decision.take_profit,
+            wanted.trail if decision.trail is None else decision.trail,
+        )
     leaves_lots = grid_of(turn.state.settings.instruments[own.instrument].lot_size).nearest(fill.leaves_qty)
     _protect(turn, own.instrument, wanted, abs(lots) + leaves_lots, fill.last_px, own.cl_ord_id, latency_ns=0)
 

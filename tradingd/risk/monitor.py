@@ -1,16 +1,19 @@
 """What is watched besides orders: losses that halt, and margin that liquidates. Times are core time, days are UTC."""
 
+from operator import attrgetter
+
 from tradingd.events import LIQUIDATION, Halted, OrderRequested, OrdType, Side, TimeInForce
 from tradingd.grid import grid_of
 from tradingd.instruments import DAY_NS
 from tradingd.risk.context import RiskContext, RiskState, Watermark, on_the_way
 
+_DAY_NS = attrgetter("day_ns")
+
 
 def next_roll_ns(state: RiskState, now_ns: int) -> int:
     """Core time at which the next UTC day starts: the one after the day that losses are counted in, which may have
     ended by now without that anybody has looked."""
-    days = [mark.day_ns for mark in state.watermarks.values()]
-    return (min(days) if days else now_ns // DAY_NS * DAY_NS) + DAY_NS
+    return min(map(_DAY_NS, state.watermarks.values()), default=now_ns // DAY_NS * DAY_NS) + DAY_NS
 
 
 def roll(context: RiskContext) -> None:

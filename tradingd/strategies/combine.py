@@ -34,18 +34,22 @@ def combine(instrument: int, votes: Sequence[Vote], settings: CombineSettings) -
     agreeing = [v.signal for v in winners]
     if len(agreeing) < settings.quorum:
         target = 0.0
+    price, voters = _newest(valid or votes).price, tuple([v.signal.strategy for v in valid])
+    rule = f"weighted: {len(agreeing)} of {len(valid)} votes agree, quorum {settings.quorum}"
+    if not agreeing:
+        return Decision(instrument, target, price, voters, rule)
     return Decision(
         instrument=instrument,
         target=target,
-        price=_newest(valid or votes).price,
-        voters=tuple([v.signal.strategy for v in valid]),
-        rule=f"weighted: {len(agreeing)} of {len(valid)} votes agree, quorum {settings.quorum}",
+        price=price,
+        voters=voters,
+        rule=rule,
         stop=_nearest([s.stop for s in agreeing], target),
         take_profit=_nearest([s.take_profit for s in agreeing], -target),
         limit=_of_all([s.limit for s in agreeing], -target),
         trigger=_of_all([s.trigger for s in agreeing], target),
         trail=min([s.trail for s in agreeing if s.trail is not None], default=None) if target else None,
-        time_in_force=min([v.time_in_force for v in winners], key=BRIEFEST_FIRST.index, default=TimeInForce.GTC),
+        time_in_force=min([v.time_in_force for v in winners], key=BRIEFEST_FIRST.index),
     )
 
 
