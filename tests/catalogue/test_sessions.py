@@ -78,6 +78,17 @@ def test_there_is_a_session_wherever_one_looks() -> None:
     assert days.holds(np.array([tuesday, tuesday + 4 * 86_400 * 10**9])).tolist() == [False, True]
 
 
+@given(st.integers(0, ns("2030-01-01")), st.sampled_from(["mon-sun", "08:00-08:00"]))
+def test_what_never_closes_is_open_at_any_time(ts_ns: int, text: str) -> None:
+    session = parse_session(text)
+    assert session.never_closes and session.is_open(ts_ns)
+
+
+@pytest.mark.parametrize("text", ["mon-fri", "09:30-16:00", NEW_YORK, "mon-sun@Europe/London"])
+def test_of_a_session_that_may_close_nothing_is_promised(text: str) -> None:
+    assert not parse_session(text).never_closes
+
+
 @given(st.integers(ns("2020-01-01"), ns("2020-12-31")))
 def test_a_time_is_inside_where_the_session_says_so(ts_ns: int) -> None:
     session = parse_session(NEW_YORK)

@@ -77,8 +77,9 @@ class Record:
 
     def take(self, events: Iterable[Event]) -> None:
         for event in events:
-            if (hear := _HEARD.get(type(event.body))) is not None:
-                hear(self, event.ts_received_ns, event.body)
+            body = event.body
+            if (hear := _HEARD.get(type(body))) is not None:
+                hear(self, event.ts_received_ns, body)
 
     def executed(self, index: int, bars: Bars, account: AccountSettings) -> Executed:
         """Of one instrument, as if the account held nothing else, marked at the close of every bar."""

@@ -1,12 +1,11 @@
 """From closed bars to decisions: a changed wish becomes a Signal, the signals of an instrument a Decision."""
 
 import math
-from typing import Any
 
 import msgspec
 
 from tradingd.core import execution
-from tradingd.core.memory import Memory, Records
+from tradingd.core.memory import Records
 from tradingd.core.turn import Turn
 from tradingd.core.watch import watch, watch_time
 from tradingd.events import Anomaly, Decision, Signal
@@ -20,8 +19,9 @@ def on_changed(turn: Turn) -> None:
     m = turn.memory
     heard: dict[int, None] = {}
     for slot in _changed(m.slots):
-        m.slots["changed"][slot] = 0
-        if m.slots["python"][slot] and not _step_python(turn, slot):
+        record = m.slots[slot]
+        record["changed"] = 0
+        if record["python"] and not _step_python(turn, slot):
             continue
         _tell(turn, slot)
         heard[m.table[slot].instrument] = None
@@ -58,13 +58,14 @@ def _step_python(turn: Turn, slot: int) -> bool:
 
 def _tell(turn: Turn, slot: int) -> None:
     m = turn.memory
-    entry, told = m.table[slot], m.told[slot]
-    if m.slots["unlawful"][slot]:
+    entry, record = m.table[slot], m.slots[slot]
+    if record["unlawful"]:
         turn.emit(
             Anomaly("unlawful wish", f"strategy {entry.strategy} wanted a target or confidence that is not allowed")
         )
-    bar = _newest_bar(m, slot)
-    target, confidence, *prices = told.item()
+    # the bar of a leg may have closed before those of the other legs, in a batch that is gone
+    bar = m.leg_bars[record["leg"]] if entry.legs > 1 else m.scratch.bars[record["bar"]]
+    target, confidence, *prices = m.told.item(slot)
     turn.emit(
         Signal(
             entry.strategy,
@@ -76,13 +77,6 @@ def _tell(turn: Turn, slot: int) -> None:
             *[None if math.isnan(price) else price for price in prices],  # of PRICES, as the fields of a signal
         )
     )
-
-
-def _newest_bar(m: Memory, slot: int) -> Any:
-    """A BAR. That of a leg may have closed before those of the other legs, in a batch that is gone."""
-    if m.table[slot].legs > 1:
-        return m.leg_bars[m.slots["leg"][slot]]
-    return m.scratch.bars[m.slots["bar"][slot]]
 
 
 def _decide(turn: Turn, instrument: int) -> None:

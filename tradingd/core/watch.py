@@ -32,7 +32,7 @@ def watch_orders(state: State, instrument: int) -> None:
 
 def watch_venue(state: State) -> None:
     """After orders or cancels arrived at the venue and nothing was filled."""
-    for index in range(len(state.memory.instruments)):
+    for index in range(len(state.settings.instruments)):
         _watch_levels(state, index)
     watch_time(state)
 
@@ -42,7 +42,8 @@ def _watch_levels(state: State, instrument: int) -> None:
     low, high = venue.touch_levels(m.venue, m.terms, instrument)
     if instrument in m.rates:
         low = math.inf  # each of its rows is looked at: no estimate of equity is good enough where two prices move it
-    m.instruments["touch_low"][instrument], m.instruments["touch_high"][instrument] = low, high
+    record = m.instruments[instrument]
+    record["touch_low"], record["touch_high"] = low, high
 
 
 def watch_time(state: State) -> None:
@@ -83,14 +84,14 @@ def forget_peaks(state: State) -> None:
 
 
 def _watch_positions(state: State, context: RiskContext) -> None:
-    records = state.memory.instruments
     for index, instrument in enumerate(state.settings.instruments):
+        record = state.memory.instruments[index]
         units = context.ledger.accounts[context.account_of(index)].units_per_one
         exposure = context.ledger.lots(index) * instrument.lot_size * instrument.multiplier * units
         rate = context.rate(index)
         held = 0.0 if math.isnan(rate) else exposure * rate
-        records["exposure"][index] = held + (_converted(context, index) if index in state.memory.rates else 0.0)
-        records["mark"][index] = context.mark(index)
+        record["exposure"] = held + (_converted(context, index) if index in state.memory.rates else 0.0)
+        record["mark"] = context.mark(index)
 
 
 def _converted(context: RiskContext, index: int) -> float:
