@@ -13,9 +13,9 @@ from tradingd.columns import BAR_RANGE, TickBatch
 from tradingd.core import expiry, financing
 from tradingd.core.protection import move_protection, protect_filled
 from tradingd.core.requests import again_later, cancel, request, request_all, take_back
-from tradingd.core.state import State
 from tradingd.core.turn import Turn
 from tradingd.core.watch import (
+    held_until,
     note_peaks,
     recount,
     stand_at_worst,
@@ -115,7 +115,7 @@ def _close_all(turn: Turn, reason: str) -> None:
 def _retry(turn: Turn) -> bool:
     """Asks again for what protects or closes a position, as far as it is still missing; False where it is not time."""
     ledger, records = turn.state.ledger, turn.memory.instruments
-    if min(records["retry_ns"].tolist()) > turn.now_ns:
+    if min(turn.memory.retry_ns.tolist()) > turn.now_ns:
         return False
     for index in np.flatnonzero(records["retry_ns"] <= turn.now_ns).tolist():
         records["retry_ns"][index] = NEVER
@@ -199,7 +199,7 @@ def on_time(turn: Turn) -> None:
 def _hold(turn: Turn) -> bool:
     """Charges what holding costs and settles what expires, in the order of time: what has reached the venue before is
     there. False where nothing was due."""
-    m, first_ns = turn.memory, _held_until(turn.state)
+    m, first_ns = turn.memory, held_until(turn.state)
     due_ns = first_ns
     while due_ns <= turn.now_ns:
         _report(turn, venue.on_time(m.venue, m.terms, m.market, due_ns - 1))
@@ -208,12 +208,8 @@ def _hold(turn: Turn) -> bool:
         else:
             nothing_comes = venue.due_ns(m.venue) > turn.now_ns
             financing.charge(turn, min(turn.now_ns, expiry.next_ns(turn.state)) if nothing_comes else due_ns)
-        due_ns = _held_until(turn.state)
+        due_ns = held_until(turn.state)
     return first_ns <= turn.now_ns
-
-
-def _held_until(state: State) -> int:
-    return min(financing.next_ns(state), expiry.next_ns(state))
 
 
 def _expire(turn: Turn, due_ns: int) -> None:

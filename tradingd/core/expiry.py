@@ -11,8 +11,6 @@ EXPIRY = "expiry"
 
 def next_ns(state: State) -> int:
     """Core time; NEVER where nothing is left to expire. While warming the record says what has become of it."""
-    if not state.memory.expiries_ns:
-        return NEVER
     return min((at_ns for _, at_ns in _left(state)), default=NEVER)
 
 

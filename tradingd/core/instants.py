@@ -15,9 +15,7 @@ def intervals_of(instruments: Sequence[Instrument], accounts: Sequence[AccountSe
 
 def next_ns(intervals_ns: Sequence[int], after_ns: int) -> int:
     """The first instant after `after_ns`; NEVER where nothing is charged."""
-    if not intervals_ns:
-        return NEVER
-    return min((after_ns // interval + 1) * interval for interval in intervals_ns)
+    return min(((after_ns // interval + 1) * interval for interval in intervals_ns), default=NEVER)
 
 
 def between(intervals_ns: Sequence[int], after_ns: int, until_ns: int) -> Iterator[int]:

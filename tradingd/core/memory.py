@@ -104,9 +104,10 @@ class Memory:
     scratch: Scratch
     places: I64 = field(init=False)  # of all arrays that the scan works on, which stay where they are
     clock: I64 = field(init=False)  # the cursor's core_ns
+    retry_ns: I64 = field(init=False)  # of instruments
 
     def __post_init__(self) -> None:
-        self.clock = self.cursor["core_ns"]
+        self.clock, self.retry_ns = self.cursor["core_ns"], self.instruments["retry_ns"]
         x, room = self.market, self.scratch
         self.places = k.places_of(
             self.cursor, self.instruments, self.work, self.watched, self.slots, self.slot_of, self.steps, self.wishes,

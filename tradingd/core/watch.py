@@ -4,6 +4,7 @@ import math
 
 from tradingd.core import expiry, instants
 from tradingd.core.state import State
+from tradingd.kernels.closing import NEVER
 from tradingd.risk import monitor
 from tradingd.risk.context import RiskContext
 from tradingd.simulation import venue
@@ -50,12 +51,16 @@ def watch_time(state: State) -> None:
     """After something was sent to the venue, or is to be asked for again."""
     m = state.memory
     m.cursor["timer_ns"] = min(
-        venue.due_ns(m.venue),
-        monitor.next_roll_ns(m.risk, m.core_ns),
-        instants.next_ns(m.intervals_ns, m.risk.charged_ns),
-        expiry.next_ns(state),
-        *m.instruments["retry_ns"].tolist(),
+        venue.due_ns(m.venue), monitor.next_roll_ns(m.risk, m.core_ns), held_until(state), *m.retry_ns.tolist()
     )
+
+
+def held_until(state: State) -> int:
+    """Core time up to which what is held costs nothing and does not expire; NEVER where that is for ever."""
+    m = state.memory
+    if not m.intervals_ns and not m.expiries_ns:
+        return NEVER
+    return min(instants.next_ns(m.intervals_ns, m.risk.charged_ns), expiry.next_ns(state))
 
 
 def stand_at_worst(state: State, instrument: int, low: float, high: float) -> None:
