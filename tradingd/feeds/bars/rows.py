@@ -5,7 +5,8 @@ bar is over. So the receive times are
 
     BAR_OPEN    1 ns after the bar's open: what was sent at the close before, at the same time, is there. Its size is
                 the volume of the whole bar, for the venue alone: it limits what is filled in the bar
-    BAR_RANGE   2 ns before its close
+    BAR_RANGE   3 ns before its close: the stop of what is entered within it is there 1 ns later, and what liquidates the
+                rest of that 1 ns after
     BAR_CLOSE   at its close
 """
 
@@ -16,7 +17,7 @@ from tradingd.feeds.bars.table import Bars
 from tradingd.feeds.rows import Columns, empty_columns
 
 ROWS = len(BAR_KINDS)
-AFTER_OPEN_NS, BEFORE_CLOSE_NS = 1, 2
+AFTER_OPEN_NS, BEFORE_CLOSE_NS = 1, 3
 
 
 def rows_of(bars: Bars, start: int, stop: int, instrument: int) -> Columns:

@@ -17,7 +17,7 @@ TIMES = ("ts_open_ns", "ts_close_ns")
 PRICES = ("open", "high", "low", "close")
 DECIMALS_MAX = 8
 BLOCK = 16_384  # prices that are looked at together: most powers fail at the first of them
-SHORTEST_NS = 4  # of a bar: it opens, trades at its worst, and closes, each at a time of its own
+SHORTEST_NS = 5  # of a bar: it opens, trades at its worst, and closes; feeds.bars.rows has when
 
 
 class BarsError(ValueError):
