@@ -225,10 +225,13 @@ def test_a_failing_seal_or_snapshot_is_said_and_trading_goes_on(tmp_path: Path) 
 def test_auditors_read_a_running_journal_up_to_now(tmp_path: Path) -> None:
     config = write_config(tmp_path, LONG)
     trade = TRADINGD.with_name("trade")
+    patience_s = 140  # beside a daemon they get what all others leave, and here that are other tests
     with process_of(config) as process:
         first_status(config, process, fills=1)
         seen = [
-            json.loads(subprocess.run([trade, *command, "--json"], capture_output=True, check=True, timeout=60).stdout)
+            json.loads(
+                subprocess.run([trade, *command, "--json"], capture_output=True, check=True, timeout=patience_s).stdout
+            )
             for command in (
                 ["journal", "sql", journal_of(config), "SELECT max(last_seq) AS seq FROM commits"],
                 ["state", journal_of(config)],
