@@ -28,6 +28,18 @@ def fragile(state: Any, bar: Any, params: Any, out: Any) -> None:
         out.target = np.sign(bar.close - bar.open)
 
 
+def every(count: int) -> CompiledStrategy:
+    """Turns at every so many bars."""
+
+    @compiled(state=lambda p: {"bars": 0})
+    def turning(state: Any, bar: Any, params: Any, out: Any) -> None:
+        state.bars += 1
+        if state.bars % count == 0:
+            out.target = 1.0 - out.target
+
+    return turning
+
+
 @compiled()
 def all_of_it(state: Any, bar: Any, params: Any, out: Any) -> None:
     """Looks at each field of the bar, and changes each field of what it wants."""
@@ -83,6 +95,14 @@ def test_every_field_goes_in_and_comes_out() -> None:
     outs, walks = walked(all_of_it, bars)
     assert outs.tobytes() == stepped(all_of_it, bars).tobytes()
     assert walks == ROWS
+
+
+@pytest.mark.parametrize("count", [3, 7])
+def test_steps_that_one_function_makes_have_walks_of_their_own(count: int) -> None:
+    bars = market()
+    outs, walks = walked(every(count), bars)
+    assert outs.tobytes() == stepped(every(count), bars).tobytes()
+    assert walks == -(-ROWS // count)
 
 
 def test_a_step_that_fails_ends_no_walk_for_good(monkeypatch: pytest.MonkeyPatch) -> None:

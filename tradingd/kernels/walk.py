@@ -38,10 +38,12 @@ def read_bar(columns: Records, i: int, bar: Records) -> None:
 
 
 def walk_of(step: Any) -> Any:
-    """The walk of one step, a kernel: the code of `_walk` with the step's names, under which numba caches it."""
+    """The walk of one step, a kernel: the code of `_walk` with the step's names, under which numba caches it, and with
+    what the step has from the function that made it, which tells steps of one name apart there."""
     made, inner = _walk.__code__, step.py_func
-    place = {"co_filename": inner.__code__.co_filename, "co_firstlineno": inner.__code__.co_firstlineno}
-    walk = FunctionType(made.replace(**place), {**globals(), "step": step}, f"{inner.__name__}_walk")
+    names = ("co_filename", "co_firstlineno", "co_freevars")
+    code = made.replace(**{name: getattr(inner.__code__, name) for name in names})
+    walk = FunctionType(code, {**globals(), "step": step}, f"{inner.__name__}_walk", None, inner.__closure__)
     walk.__qualname__, walk.__module__ = f"{inner.__qualname__}_walk", inner.__module__
     return kernel(walk)
 
