@@ -1,6 +1,8 @@
 """The kernel engine against the reference that is written from docs/backtesting.md, and each rule by hand."""
 
+import ctypes
 import math
+import mmap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, fields, replace
@@ -1194,6 +1196,18 @@ def test_funding_within_a_bar_is_at_its_open_and_seen_by_margin() -> None:
     tight = desk(financing={"funding_rate": 0.17}, margin=margin, risk={"risk_per_trade": 1.0, "max_leverage": 20.0})
     ended = traded(tight, [FLAT, FLAT], say(0, 1, 50.0))
     assert briefly(ended)[1:] == [(1, -200, 100.0, k.INTRABAR, k.LIQUIDATION)]
+
+
+def test_nothing_is_read_before_the_first_bar() -> None:
+    """It has funding within it, and the memory before its close can not be read."""
+    memory = mmap.mmap(-1, 2 * mmap.PAGESIZE)
+    closes = np.frombuffer(memory, np.float64, 3, mmap.PAGESIZE)
+    bars = bars_of([FLAT] * 3)
+    closes[:] = bars.close
+    first = ctypes.c_void_p(closes.ctypes.data - mmap.PAGESIZE)
+    assert ctypes.CDLL(None).mprotect(first, ctypes.c_size_t(mmap.PAGESIZE), 0) == 0
+    found = trade(desk(financing={"funding_rate": 0.001}), replace(bars, close=closes), signals_of([say(1, 1)]))
+    assert found.postings.tolist() == [(2, k.FUNDING, -2 * 10_00)]
 
 
 @pytest.mark.parametrize(("asset_class", "paid"), [("equity", 0), ("future", 1_00)])

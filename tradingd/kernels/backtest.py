@@ -55,7 +55,7 @@ def trade_bars(columns: Records, instruments: Records, terms: Records, books: Re
         # what is not to be done is not called: these are too large to be inlined, and most bars need none of them
         falls_due = b.replacing != 0 or next_instant(b, c.size) == i
         if falls_due:
-            hold(b, t, BEFORE, float_at(c.close, i - 1))
+            hold(b, t, BEFORE, float_at(c.close, max(i - 1, 0)))
         b.room = room_of(t, c, i)
         at_open(b, t, s, float_at(c.open, i), int_at(b.days_at, i) if t.time_in_force == DAY else 0)
         if falls_due:
