@@ -86,8 +86,9 @@ def test_code_that_numba_can_not_compile_is_named():
     def wild(state, bar, params, out):
         out.target = undefined_name  # noqa: F821
 
-    with pytest.raises(StrategyError, match="strategy wild does not compile"):
-        wild.instantiate()
+    for made in (wild.instantiate, wild.walking):
+        with pytest.raises(StrategyError, match="strategy wild does not compile: NameError: name 'undefined_name'"):
+            made()
 
 
 def test_bounds_of_what_is_no_parameter_are_refused():

@@ -99,7 +99,11 @@ class CompiledStrategy:
 
     def walking(self, params: Mapping[str, Any] | None = None) -> CompiledInstance:
         """The same with the address of the walk, of a strategy of one instrument."""
-        return self._instance(self.walk, COLUMNS, params or {})
+        try:
+            return self._instance(self.walk, COLUMNS, params or {})
+        except StrategyError:
+            self.instantiate(params)  # what is wrong with the step is told as its own, at its own line
+            raise
 
     def _instance(self, code: Any, bar: np.dtype[Any], params: Mapping[str, Any]) -> CompiledInstance:
         resolved = self.resolve(params)
