@@ -1198,6 +1198,13 @@ def test_funding_within_a_bar_is_at_its_open_and_seen_by_margin() -> None:
     assert briefly(ended)[1:] == [(1, -200, 100.0, k.INTRABAR, k.LIQUIDATION)]
 
 
+def test_prices_of_another_type_are_the_same_prices() -> None:
+    bars, signals = bars_of([FLAT, (101, 103, 99, 102), FLAT]), signals_of([say(0, 1)])
+    narrow = replace(bars, open=bars.open.astype(np.float32), close=bars.close.astype(np.int64))
+    found = trade(desk(), narrow, signals)
+    assert found.equity.tolist() == trade(desk(), bars, signals).equity.tolist() == [10_000.0, 10_100.0, 9_900.0]
+
+
 def test_nothing_is_read_before_the_first_bar() -> None:
     """It has funding within it, and the memory before its close can not be read."""
     memory = mmap.mmap(-1, 2 * mmap.PAGESIZE)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.settings import BacktestSettings
-from tradingd.feeds.bars.table import Bars
+from tradingd.feeds.bars.table import TIMES, Bars
 from tradingd.grid import grid_of
 from tradingd.kernels.calls import new_wishes
 from tradingd.kernels.scan import INSTRUMENT
@@ -42,7 +42,8 @@ class Columns:
         record, arrays = np.zeros(1, COLUMNS), []
         record["bar"], record["size"] = bars.blank(1), len(bars)
         for field in fields(bars):
-            arrays.append(np.ascontiguousarray(getattr(bars, field.name)))
+            kind = np.int64 if field.name in TIMES else np.float64  # an address does not tell
+            arrays.append(np.ascontiguousarray(getattr(bars, field.name), kind))
             record[field.name.removesuffix("_ns")] = arrays[-1].ctypes.data
         return cls(record, arrays)
 
