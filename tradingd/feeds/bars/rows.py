@@ -5,8 +5,8 @@ bar is over. So the receive times are
 
     BAR_OPEN    1 ns after the bar's open: what was sent at the close before, at the same time, is there. Its size is
                 the volume of the whole bar, for the venue alone: it limits what is filled in the bar
-    BAR_RANGE   3 ns before its close: the stop of what is entered within it is there 1 ns later, and what liquidates the
-                rest of that 1 ns after
+    BAR_RANGE   3 ns before its close: the stop of what is entered within it is there 1 ns later, and another 1 ns later
+                what liquidates the rest
     BAR_CLOSE   at its close
 """
 
