@@ -1,5 +1,6 @@
 """What a strategy says is the same whichever kind it is of, and whatever comes after."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,14 @@ def fast(state, bar, params, out):
         out.target = 0.5 if bar.close > bar.open else -1.0
         out.confidence = 0.3 if bar.volume > 1.0 else 0.9
         out.stop = bar.close * (1.0 - np.sign(out.target) * params.wide)
+
+
+@compiled(state=lambda p: {"bars": 0})
+def fragile(state, bar, params, out):
+    state.bars += 1
+    out.target = 0.1 * state.bars
+    if state.bars == 7:
+        out.target = np.zeros(state.bars - 7).max()
 
 
 class slow(PythonStrategy):
@@ -122,6 +131,16 @@ def test_what_is_not_allowed(settings: Callable[..., BacktestSettings], tmp_path
         signals_of(settings("twins.py:plain"), bars(50), tmp_path)
     with pytest.raises(BacktestError, match=r"exits are compiled; twins\.py:slow is plain Python"):
         signals_of(settings("sma_cross", "twins.py:slow"), bars(50), tmp_path)
+
+
+def test_a_step_that_fails_ends_the_run(
+    settings: Callable[..., BacktestSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", heard.append)
+    with pytest.raises(BacktestError, match="bar 6: the strategy failed; what it failed of stands above"):
+        signals_of(settings("twins.py:fragile"), bars(50), tmp_path)
+    assert "zero-size array" in str(heard[0].exc_value)
 
 
 def test_a_strategy_of_several_instruments_is_told_where_it_belongs(

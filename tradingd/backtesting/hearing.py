@@ -13,7 +13,7 @@ from tradingd.feeds.bars.table import TIMES, Bars
 from tradingd.grid import grid_of
 from tradingd.kernels.calls import new_wishes
 from tradingd.kernels.scan import INSTRUMENT
-from tradingd.kernels.signals import FULL, SIGNAL, UNLAWFUL, say, signal_bars
+from tradingd.kernels.signals import FAILED, FULL, SIGNAL, UNLAWFUL, say, signal_bars
 from tradingd.kernels.slots import SLOT, weigh
 from tradingd.kernels.walk import COLUMNS
 from tradingd.strategies.contract import (
@@ -85,6 +85,8 @@ def _heard(instances: list[CompiledInstance], instrument: Records, bars: Bars) -
         reason = signal_bars(columns.record, slots, instrument, steps, wishes, told, signals, cursor)
         if reason == UNLAWFUL:
             raise _unlawful(int(cursor[0]))
+        if reason == FAILED:
+            raise BacktestError(f"bar {cursor[0]}: the strategy failed; what it failed of stands above")
         if reason != FULL:
             return signals[: cursor[1]]
         double(signals)

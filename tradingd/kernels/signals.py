@@ -15,7 +15,7 @@ from tradingd.kernels.walk import read_bar
 
 Records = Any  # a NumPy record array
 
-DONE, FULL, UNLAWFUL = range(3)  # why it came back
+DONE, FULL, UNLAWFUL, FAILED = range(4)  # why it came back
 
 # what a strategy says at the close of a bar
 SIGNAL = np.dtype([("bar", "i8"), *((name, "f8") for name in ("target", "confidence", *PRICES))], align=True)
@@ -48,6 +48,9 @@ def signal_bars(
         c.next, c.stop = cursor[0], c.size if is_alone else cursor[0] + 1
         call_step(steps[0, 0], steps[0, 1], address_of(c), steps[0, 2], address_of(wish.own))
         bar = c.next - 1
+        if c.failed != 0:
+            cursor[0] = bar
+            return FAILED
         if exits.size != 0:
             read_bar(c, bar, c.bar)  # who is alone has seen it
         if weigh(slot, address_of(c.bar), s, exits, wish, told[0]):

@@ -24,6 +24,7 @@ COLUMNS = np.dtype(
         ("size", "<i8"),  # bars
         ("next", "<i8"),  # the one to be stepped
         ("stop", "<i8"),  # after the last one to be stepped
+        ("failed", "<i8"),  # 1: the step of the bar before `next` did not come to its end
     ],
     align=True,
 )
@@ -56,11 +57,13 @@ def _walk(state: Records, columns: Records, params: Records, out: Records) -> No
     """Bars and wishes are copies here: what a step does not look at costs nothing, and what it does not change is not
     compared."""
     bar, own = local_copy(columns.bar), local_copy(out)
+    columns.failed = 1  # a step that fails ends the walk, and its caller is told nothing else
     for i in range(columns.next, columns.stop):
-        columns.next = i + 1  # first: a step that raises ends the walk
+        columns.next = i + 1
         read_bar(columns, i, bar)
         before = local_copy(own)
         step(state, bar, params, own)
         if not same_bytes(own, before):
             break
+    columns.failed = 0
     copy_out(own, out)
