@@ -1,6 +1,7 @@
 """From closed bars to decisions: a changed wish becomes a Signal, the signals of an instrument a Decision."""
 
 import math
+from operator import attrgetter
 
 import msgspec
 
@@ -9,9 +10,12 @@ from tradingd.core.memory import Records
 from tradingd.core.turn import Turn
 from tradingd.core.watch import watch, watch_time
 from tradingd.events import Anomaly, Decision, Signal
+from tradingd.kernels.calls import PRICES
 from tradingd.kernels.slots import settle_python
 from tradingd.strategies.combine import Vote, combine
 from tradingd.strategies.contract import PythonInstance, bar_of, write_target
+
+_ESSENCE = attrgetter("target", *PRICES)
 
 
 def on_changed(turn: Turn) -> None:
@@ -110,8 +114,4 @@ def _votes(turn: Turn, instrument: int) -> list[Vote]:
 
 
 def _differ(a: Decision, b: Decision) -> bool:
-    return _essence(a) != _essence(b)
-
-
-def _essence(d: Decision) -> tuple[float | None, ...]:
-    return d.target, d.stop, d.take_profit, d.limit, d.trigger, d.trail
+    return bool(_ESSENCE(a) != _ESSENCE(b))

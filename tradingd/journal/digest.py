@@ -156,8 +156,7 @@ def _frame_records(seq: I64, frames: Sequence[bytes]) -> Records:
 
 
 def _fact_bytes(rows: Sequence[FactRow]) -> tuple[list[bytes], list[bytes]]:
-    """(records, strings) of rows of `facts`. One loop without calls of its own: a fact is most of what a decision
-    costs here."""
+    """(records, strings) of rows of `facts`, in one loop without a call for each row."""
     pack, records, strings = FACT_RECORD.pack, [], []
     for seq, n, ts_event_ns, ts_received_ns, source, kind, instrument, cl_ord_id, payload in rows:
         a, b, c, d = source.encode(), kind.encode(), (cl_ord_id or "").encode(), payload.encode()

@@ -64,16 +64,6 @@ def address_of(_typing: Any, record: Any) -> Any:
 
 
 @code_generator
-def pointer_to(_typing: Any, address: Any) -> Any:
-    """What `address_of` gave, as numba.carray takes it."""
-
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.inttoptr(args[0], ir.IntType(8).as_pointer())
-
-    return types.voidptr(address), codegen
-
-
-@code_generator
 def local_copy(_typing: Any, record: Any) -> Any:
     """A copy of a record on the stack, which the compiler keeps in registers; it ends with the calling kernel."""
 

@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from functools import partial, wraps
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -95,7 +96,8 @@ def load_without_compiler() -> None:
     has them elsewhere does as it always did."""
     try:
         from numba.core.runtime import rtsys
-        from numba.cpython import hashing  # noqa: F401  it tells the linker where the seeds are
+
+        import_module("numba.cpython.hashing")  # it tells the linker where the seeds are
     except ImportError:
         return
     load = caching.Cache.load_overload

@@ -28,6 +28,16 @@ def record_at(name: str, dtype: Any, holder: Any, index: Any) -> Any:
 
 
 @code_generator
+def pointer_to(_typing: Any, address: Any) -> Any:
+    """What `address_of` gave, as numba.carray takes it."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(address), codegen
+
+
+@code_generator
 def int_at(_typing: Any, address: Any, index: Any) -> Any:
     """The int64 at `index` of the array at `address`."""
 

@@ -39,9 +39,10 @@ from tradingd.columns import (
     BarArray,
 )
 from tradingd.kernels.bars import WORK, bar_add, bar_start
-from tradingd.kernels.calls import OUT, WISH, pointer_to
+from tradingd.kernels.calls import OUT, WISH
 from tradingd.kernels.closing import NEVER, TIMEFRAME_COUNT, borders, close_bars, close_overdue
 from tradingd.kernels.compile import kernel, lean_kernel
+from tradingd.kernels.pointers import pointer_to
 from tradingd.kernels.slots import SLOT
 from tradingd.kernels.spread import quoted
 
@@ -113,8 +114,8 @@ KINDS = (
 
 
 def places_of(*arrays: Any) -> I64:
-    """Where the arrays lie and how long they are. To hand one over takes as long as to scan a row, and the scan is
-    called again after every stop. They have to outlive every use of it."""
+    """Where the arrays lie and how long they are: the scan is called again after every stop, and Python hands over
+    arrays one by one. They have to outlive every use of it."""
     assert all(a.dtype == kind and a.flags.c_contiguous for a, kind in zip(arrays, KINDS, strict=True))
     return np.array([(a.ctypes.data, len(a)) for a in arrays], np.int64)
 
@@ -198,6 +199,7 @@ def scan_rows(
     ask_quantity: F64,
     first_seq: int,
 ) -> int:
+    """The scan itself, by the arrays: those that outlive a batch, then the columns of the batch."""
     c = cursor[0]
     rows = kind.size
     room = bars.size - instruments.size * TIMEFRAME_COUNT - TIMEFRAME_COUNT
