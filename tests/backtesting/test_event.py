@@ -1,10 +1,12 @@
 """The event engine, which is the core of the daemon, against the kernel engine: the same trades, to the last unit."""
 
 import math
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import assume, example, given, settings
@@ -28,6 +30,17 @@ from tradingd.strategies.contract import PythonStrategy, Target
 from tradingd.strategies.loader import load_strategy
 
 from .test_engine import World, world_of
+
+FRAGILE = """
+from tradingd.strategies.contract import compiled
+import msgspec
+import numpy as np
+@compiled(state=lambda p: {"bars": 0})
+def fragile(state, bar, params, out):
+    state.bars += 1
+    if state.bars == 7:
+        out.target = np.zeros(state.bars)[7:].max()
+"""
 
 
 def plan(signals: Any) -> Library:
@@ -116,6 +129,19 @@ def test_a_journal_is_not_added_to(tmp_path: Path) -> None:
     with pytest.raises(BacktestError, match="is not empty; give --journal a folder of its own"):
         execute_by_core(setting, bars, library, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_step_that_fails_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", heard.append)
+    (tmp_path / "mine.py").write_text(FRAGILE)
+    setting, bars, library = waved()
+    broken = library | {"sma_cross": load_strategy("mine.py:fragile", tmp_path)}
+    setting = msgspec.structs.replace(setting, strategy={})
+    with pytest.raises(BacktestError, match="UTC: unlawful wish: strategy backtest: a step that failed"):
+        execute_by_core(setting, bars, broken, tmp_path / "journal")
+    assert "zero-size array" in str(heard[0].exc_value)
+    assert verify(tmp_path / "journal").fault is None  # what was written until then
 
 
 def test_there_is_no_time_before_1970() -> None:

@@ -125,7 +125,7 @@ def test_more_signals_than_there_was_room_for(settings: Callable[..., BacktestSe
 
 
 def test_what_is_not_allowed(settings: Callable[..., BacktestSettings], tmp_path: Path) -> None:
-    with pytest.raises(BacktestError, match=r"bar 2: a target outside of \[-1, 1\]"):
+    with pytest.raises(BacktestError, match=r"bar 2: a step that failed, a target outside of \[-1, 1\]"):
         signals_of(settings("twins.py:wild"), bars(50), tmp_path)
     with pytest.raises(BacktestError, match=r"bar 0: the strategy gave 1\.0, no Target and not None"):
         signals_of(settings("twins.py:plain"), bars(50), tmp_path)

@@ -1,5 +1,6 @@
 """Strategies of several instruments at once: stepped where all of them have closed a bar at the same time."""
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tradingd.events import Signal
 from tradingd.feeds.bars.rows import rows_of
 from tradingd.feeds.bars.table import Bars
 from tradingd.risk.settings import RiskSettings
-from tradingd.strategies.contract import StrategyError, compiled
+from tradingd.strategies.contract import CompiledStrategy, StrategyError, compiled
 from tradingd.strategies.settings import StrategySettings
 
 DAY_NS = 86_400_000_000_000
@@ -33,7 +34,15 @@ def spread(state: Any, bars: Any, params: Any, outs: Any) -> None:
         outs.leg[leg].stop = bars.leg[leg].close * 0.5
 
 
-def core(instruments: tuple[str, ...] = (ALFA.id, EURUSD.id), warm: int = 1) -> State:
+@compiled(params={"warm": 1}, warmup=lambda p: p["warm"], legs=2)
+def fragile(state: Any, bars: Any, params: Any, outs: Any) -> None:
+    """Wants something of its first leg, and fails."""
+    outs.leg[0].target = 0.25
+    if bars.leg[0].close > 0.0:
+        raise ValueError("a strategy with a bug")
+
+
+def core(instruments: tuple[str, ...] = (ALFA.id, EURUSD.id), warm: int = 1, step: CompiledStrategy = spread) -> State:
     strategy = StrategySettings("spread", "spread", instruments, "1d", params={"warm": warm})
     settings = CoreSettings(
         instruments=(ALFA, EURUSD),
@@ -42,7 +51,7 @@ def core(instruments: tuple[str, ...] = (ALFA.id, EURUSD.id), warm: int = 1) -> 
         risk=RiskSettings(daily_loss=None, drawdown=None, stale_data_ms=None),
         bars=BarSettings(timeframes=("1d",)),
     )
-    state = initial_state(settings, {"spread": spread})
+    state = initial_state(settings, {"spread": step})
     advance(state, [started(settings)])
     return state
 
@@ -90,6 +99,18 @@ def test_what_is_wanted_before_the_warm_up_is_over_is_not_held() -> None:
     state = core(warm=2)
     assert [s for day in range(3) for leg in range(2) for s in take(state, day, leg, 50.0)] == []
     assert seen(state) == (3, 0.0)
+
+
+@pytest.mark.parametrize("warm", [1, 5])
+def test_a_step_that_fails_stops_new_exposure_also_where_it_is_not_warm(
+    warm: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    state = core(warm=warm, step=fragile)
+    take(state, 0, 0, 100.0)
+    told = take(state, 0, 1, 40.0)
+    assert [signal.target for signal in told] == [0.0, 0.0]
+    assert "strategy spread: a step that failed" in state.ledger.halts["anomaly"].text
 
 
 @pytest.mark.parametrize("instruments", [(ALFA.id,), (ALFA.id, EURUSD.id, ALFA.id)])

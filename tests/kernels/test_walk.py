@@ -1,4 +1,4 @@
-"""A walk says what calling the step at every bar says, and goes on after a step that has failed."""
+"""A walk says what calling the step at every bar says; of a step that fails both tell, and both go on after it."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tradingd.columns import BAR
-from tradingd.kernels.calls import new_wishes, run_once, run_steps
+from tradingd.kernels.calls import FAILED, new_wishes, run_once, run_steps
 from tradingd.kernels.walk import COLUMNS
 from tradingd.strategies.checks import random_walk
 from tradingd.strategies.contract import CompiledStrategy, compiled
@@ -121,3 +121,12 @@ def test_a_step_that_fails_ends_the_walk_and_is_told(monkeypatch: pytest.MonkeyP
         run_once(address, state, params, columns.ctypes.data, out.ctypes.data)
         failed.append(int(columns["failed"][0]))
     assert sum(failed) == len(heard) == ROWS // 5
+
+
+def test_a_step_that_fails_leaves_a_target_that_nobody_wants(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", heard.append)
+    bars = market()[:9]
+    wanted = stepped(fragile, bars)["target"]
+    assert (wanted == FAILED).tolist() == [False] * 4 + [True] * 3 + [False] * 2  # until a step says something else
+    assert str(heard[0].exc_value) == "a strategy with a bug"

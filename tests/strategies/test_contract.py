@@ -119,7 +119,7 @@ def test_exits_see_no_exposure_while_one_of_them_holds():
 
 def test_what_is_not_allowed_is_refused():
     for share in (1.5, -1.5):
-        with pytest.raises(StrategyError, match=r"bar 1: a target outside of \[-1, 1\]"):
+        with pytest.raises(StrategyError, match=r"bar 1: a step that failed, a target outside of \[-1, 1\]"):
             targets(above, [100.0, 101.0], {"share": share})
 
 
@@ -167,7 +167,7 @@ from tradingd.strategies.loader import BUILT_IN, load_strategy
 for kind in (*BUILT_IN, "mine.py:mine"):
     strategy = load_strategy(kind, Path.cwd())
     strategy.instantiate()
-    kernels = [strategy.step]
+    kernels = [strategy.guard]
     if strategy.legs == 1:
         strategy.walking()
         kernels.append(strategy.walk)

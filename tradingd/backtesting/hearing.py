@@ -11,7 +11,7 @@ from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.settings import BacktestSettings
 from tradingd.feeds.bars.table import TIMES, Bars
 from tradingd.grid import grid_of
-from tradingd.kernels.calls import new_wishes
+from tradingd.kernels.calls import NOT_ALLOWED, new_wishes
 from tradingd.kernels.scan import INSTRUMENT
 from tradingd.kernels.signals import FAILED, FULL, SIGNAL, UNLAWFUL, say, signal_bars
 from tradingd.kernels.slots import SLOT, weigh
@@ -121,4 +121,4 @@ def _steps(instances: list[CompiledInstance]) -> Any:
 
 
 def _unlawful(bar: int) -> BacktestError:
-    return BacktestError(f"bar {bar}: a target outside of [-1, 1], a confidence outside of [0, 1], or NaN")
+    return BacktestError(f"bar {bar}: {NOT_ALLOWED}")

@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from tradingd.backtesting.engine import Executed, trips_of
+from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.financing import placed, summed
 from tradingd.backtesting.hearing import Records
 from tradingd.columns import F64, I64
@@ -17,6 +18,7 @@ from tradingd.core.expiry import EXPIRY
 from tradingd.events import (
     LIQUIDATION,
     AccountChanged,
+    Anomaly,
     AnyBody,
     Event,
     OrderFilled,
@@ -76,6 +78,7 @@ class Record:
     _earned: Counter[int] = field(default_factory=Counter)
 
     def take(self, events: Iterable[Event]) -> None:
+        """Raises BacktestError for an anomaly: after it nothing new is opened."""
         for event in events:
             body = event.body
             if (hear := _HEARD.get(type(body))) is not None:
@@ -118,6 +121,9 @@ class Record:
             return [instrument.id for instrument in self.instruments].index(name)
         is_alone = len(self.instruments) == 1 and self.instruments[0].currency == currency
         return 0 if is_alone else OF_ACCOUNT
+
+    def _anomaly(self, ts_ns: int, body: Anomaly) -> None:
+        raise BacktestError(f"{np.datetime64(ts_ns // 1_000_000_000, 's')} UTC: {body.what}: {body.detail}")
 
     def _signal(self, _ts_ns: int, body: Signal) -> None:
         self.signals[body.instrument].append(body)
@@ -164,6 +170,7 @@ def _postings(made: Sequence[Posted], bars: Bars) -> Records:
 
 _HEARD: dict[type[AnyBody], Any] = {
     AccountChanged: Record._account,
+    Anomaly: Record._anomaly,
     OrderRequested: Record._requested,
     OrderFilled: Record._filled,
     PositionChanged: Record._position,

@@ -10,7 +10,7 @@ from tradingd.core.memory import Records
 from tradingd.core.turn import Turn
 from tradingd.core.watch import watch, watch_time
 from tradingd.events import Anomaly, Decision, Signal
-from tradingd.kernels.calls import PRICES
+from tradingd.kernels.calls import NOT_ALLOWED, PRICES
 from tradingd.kernels.slots import settle_python
 from tradingd.strategies.combine import Vote, combine
 from tradingd.strategies.contract import PythonInstance, bar_of, write_target
@@ -64,9 +64,7 @@ def _tell(turn: Turn, slot: int) -> None:
     m = turn.memory
     entry, record = m.table[slot], m.slots[slot]
     if record["unlawful"]:
-        turn.emit(
-            Anomaly("unlawful wish", f"strategy {entry.strategy} wanted a target or confidence that is not allowed")
-        )
+        turn.emit(Anomaly("unlawful wish", f"strategy {entry.strategy}: {NOT_ALLOWED}"))
     # the bar of a leg may have closed before those of the other legs, in a batch that is gone
     bar = m.leg_bars[record["leg"]] if entry.legs > 1 else m.scratch.bars[record["bar"]]
     target, confidence, *prices = m.told.item(slot)

@@ -21,6 +21,10 @@ from tradingd.kernels.compile import lean_kernel
 PRICES = ("stop", "take_profit", "limit", "trigger", "trail")
 OUT = np.dtype([(name, "<f8") for name in ("target", "confidence", *PRICES)], align=True)
 
+FAILED = float(np.finfo(np.float64).min)  # the target of a step that did not come to its end
+
+NOT_ALLOWED = "a step that failed, a target outside of [-1, 1], a confidence outside of [0, 1], or NaN"  # in words
+
 # What a strategy wants (own), what is left of it after its exits (final), and the side on which an exit fired: -1.0 or
 # 1.0 until the strategy leaves that side, 0.0 while none holds. Plain bytes, so it belongs into snapshots.
 WISH = np.dtype([("own", OUT), ("final", OUT), ("exited_side", "<f8")], align=True)

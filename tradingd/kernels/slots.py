@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tradingd.columns import I64, BarArray
-from tradingd.kernels.calls import address_of, apply_exits, call_step, copy_out
+from tradingd.kernels.calls import FAILED, address_of, apply_exits, call_step, copy_out
 from tradingd.kernels.compile import lean_kernel
 
 Records = Any  # a NumPy record array
@@ -30,7 +30,7 @@ SLOT = np.dtype(
         ("leg", "i8"),  # its own
         ("changed", "i8"),
         ("warmup", "i8"),  # bars still to be seen before what it wants counts
-        ("unlawful", "i8"),  # it wanted a target or confidence that is not allowed
+        ("unlawful", "i8"),  # a step failed, or it wanted a target or confidence that is not allowed
         ("bar", "i8"),  # output row of the newest bar
     ],
     align=True,
@@ -97,7 +97,8 @@ def weigh(slot: Records, bar: int, s: Records, exits: I64, wish: Records, told: 
     is_warm = slot.warmup == 0
     if not is_warm:
         slot.warmup -= 1
-        unwish(wish.own)
+        if wish.own.target != FAILED:
+            unwish(wish.own)
     lawful = apply_exits(exits, bar, wish)
     f = wish.final
     f.stop = on_tick(f.stop, s)

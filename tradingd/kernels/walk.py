@@ -1,6 +1,7 @@
-"""A strategy's step over many bars in one call: machine code of its own for each step, with the step inside its loop.
+"""What goes around a strategy's step: machine code of its own for each step, with the step inside.
 
-Called by address like a step, with COLUMNS in place of the bar. It comes back at the first bar after which the strategy
+A guard is called by address like the step; a step that fails leaves a target of FAILED. A walk is called like it, too,
+with COLUMNS in place of the bar, and steps over many bars. It comes back at the first bar after which the strategy
 wants something else, so who calls it sees what it would see by calling the step at every bar.
 """
 
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tradingd.columns import BAR
-from tradingd.kernels.calls import copy_out, local_copy
+from tradingd.kernels.calls import FAILED, copy_out, local_copy
 from tradingd.kernels.compile import kernel
 from tradingd.kernels.pointers import float_at, int_at, same_bytes
 
@@ -38,26 +39,50 @@ def read_bar(columns: Records, i: int, bar: Records) -> None:
     bar.volume = float_at(columns.volume, i)
 
 
+def guard_of(step: Any, legs: int) -> Any:
+    return _around(step, _guarded if legs == 1 else _guarded_legs, "guard")
+
+
 def walk_of(step: Any) -> Any:
-    """The walk of one step, a kernel: the code of `_walk` with the step's names, under which numba caches it, and with
-    what the step has from the function that made it, which tells steps of one name apart there."""
-    made, inner = _walk.__code__, step.py_func
+    return _around(step, _walk, "walk")
+
+
+def _around(step: Any, template: Any, name: str) -> Any:
+    """A kernel: the code of `template` with the step's names, under which numba caches it, and with what the step has
+    from the function that made it, which tells steps of one name apart there."""
+    made, inner = template.__code__, step.py_func
     names = ("co_filename", "co_firstlineno", "co_freevars")
     code = made.replace(**{name: getattr(inner.__code__, name) for name in names})
-    walk = FunctionType(code, {**globals(), "step": step}, f"{inner.__name__}_walk", None, inner.__closure__)
-    walk.__qualname__, walk.__module__ = f"{inner.__qualname__}_walk", inner.__module__
-    return kernel(walk)
+    around = FunctionType(code, {**globals(), "step": step}, f"{inner.__name__}_{name}", None, inner.__closure__)
+    around.__qualname__, around.__module__ = f"{inner.__qualname__}_{name}", inner.__module__
+    return kernel(around)
 
 
 def step(state: Records, bar: Records, params: Records, out: Records) -> None:
-    """Stands in `_walk` for the step of a strategy."""
+    """Stands below for the step of a strategy."""
+
+
+def _guarded(state: Records, bar: Records, params: Records, out: Records) -> None:
+    own = local_copy(out)
+    out.target = FAILED  # a step that fails ends the call, and its caller is told nothing else
+    step(state, bar, params, own)
+    copy_out(own, out)
+
+
+def _guarded_legs(state: Records, bars: Records, params: Records, outs: Records) -> None:
+    own = local_copy(outs)
+    for leg in range(len(outs.leg)):
+        outs.leg[leg].target = FAILED
+    step(state, bars, params, own)
+    for leg in range(len(outs.leg)):
+        copy_out(own.leg[leg], outs.leg[leg])
 
 
 def _walk(state: Records, columns: Records, params: Records, out: Records) -> None:
     """Bars and wishes are copies here: what a step does not look at costs nothing, and what it does not change is not
     compared."""
     bar, own = local_copy(columns.bar), local_copy(out)
-    columns.failed = 1  # a step that fails ends the walk, and its caller is told nothing else
+    columns.failed = 1  # as above
     for i in range(columns.next, columns.stop):
         columns.next = i + 1
         read_bar(columns, i, bar)

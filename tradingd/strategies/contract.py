@@ -23,7 +23,7 @@ from numba.core.errors import NumbaError
 from tradingd.columns import BAR, F64
 from tradingd.kernels.calls import OUT, PRICES
 from tradingd.kernels.compile import inlined
-from tradingd.kernels.walk import COLUMNS, walk_of
+from tradingd.kernels.walk import COLUMNS, guard_of, walk_of
 
 Params = dict[str, Any]  # bool, int or float by name
 Bounds = Mapping[str, tuple[float, float]]  # lowest and highest allowed value by name
@@ -65,7 +65,7 @@ class CompiledInstance:
 class CompiledStrategy:
     """A step (state, bar, params, out) and how to make its state and parameters.
 
-    walk      the step over many bars in one call, `kernels.walk` has it
+    guard, walk   the step as it is called, and over many bars in one call, `kernels.walk` has them
     defaults  parameters by name; their types are those of the defaults
     bounds    lowest and highest value, both allowed, of those parameters that have them
     lines     what a report draws over the candles; nothing that trades calls it
@@ -75,6 +75,7 @@ class CompiledStrategy:
 
     name: str
     step: Any
+    guard: Any
     walk: Any
     defaults: Params
     bounds: Bounds
@@ -95,17 +96,20 @@ class CompiledStrategy:
 
     def instantiate(self, params: Mapping[str, Any] | None = None) -> CompiledInstance:
         """Compiles for these parameters (from the disk cache where it can). Raises StrategyError."""
-        return self._instance(self.step, _of_legs(BAR, self.legs), params or {})
+        return self._instance(self.guard, _of_legs(BAR, self.legs), params or {})
 
     def walking(self, params: Mapping[str, Any] | None = None) -> CompiledInstance:
         """The same with the address of the walk, of a strategy of one instrument."""
-        try:
-            return self._instance(self.walk, COLUMNS, params or {})
-        except StrategyError:
-            self.instantiate(params)  # what is wrong with the step is told as its own, at its own line
-            raise
+        return self._instance(self.walk, COLUMNS, params or {})
 
     def _instance(self, code: Any, bar: np.dtype[Any], params: Mapping[str, Any]) -> CompiledInstance:
+        try:
+            return self._compiled(code, bar, params)
+        except StrategyError:
+            self._compiled(self.step, _of_legs(BAR, self.legs), params)  # what is wrong is told at the step's own line
+            raise
+
+    def _compiled(self, code: Any, bar: np.dtype[Any], params: Mapping[str, Any]) -> CompiledInstance:
         resolved = self.resolve(params)
         state, values = to_record(self.initial(resolved)), to_record(resolved)
         records = (state.dtype, bar, values.dtype, _of_legs(OUT, self.legs))
@@ -139,8 +143,9 @@ def compiled(
         defaults, text_and_digest = params or {}, source_of(step)
         check_bounds(f"strategy {step.__name__}", defaults, bounds or {})
         made = (state, warmup, check, lines, *text_and_digest, legs)
-        made_once = inlined(step)
-        return CompiledStrategy(step.__name__, made_once, walk_of(made_once), defaults, bounds or {}, *made)
+        inside = inlined(step)
+        guard, walk = guard_of(inside, legs), walk_of(inside)
+        return CompiledStrategy(step.__name__, inside, guard, walk, defaults, bounds or {}, *made)
 
     return decorate
 

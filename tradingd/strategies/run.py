@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tradingd.columns import BarArray
-from tradingd.kernels.calls import OUT, apply_exits, copy_out, new_wishes, run_once, run_wishes
+from tradingd.kernels.calls import NOT_ALLOWED, OUT, apply_exits, copy_out, new_wishes, run_once, run_wishes
 from tradingd.strategies.contract import (
     CompiledInstance,
     CompiledStrategy,
@@ -116,4 +116,4 @@ class StrategyRun:
 
 
 def _unlawful(bar: int) -> StrategyError:
-    return StrategyError(f"bar {bar}: a target outside of [-1, 1], a confidence outside of [0, 1], or NaN")
+    return StrategyError(f"bar {bar}: {NOT_ALLOWED}")
