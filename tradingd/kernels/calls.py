@@ -80,6 +80,17 @@ def local_copy(_typing: Any, record: Any) -> Any:
     return record(record), codegen
 
 
+@code_generator
+def overwrite(_typing: Any, record: Any, source: Any) -> Any:
+    """A record takes all bytes of another one of its type."""
+
+    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        cgutils.raw_memcpy(builder, *args, ir.Constant(ir.IntType(64), record.size), 1)
+        return context.get_dummy_value()
+
+    return types.void(record, record), codegen
+
+
 @lean_kernel
 def run_once(address: int, state: int, params: int, bar: int, out: int) -> None:
     """One step, all by address."""

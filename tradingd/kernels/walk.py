@@ -1,8 +1,8 @@
 """What goes around a strategy's step: machine code of its own for each step, with the step inside.
 
-A guard is called by address like the step; a step that fails leaves a target of FAILED. A walk is called like it, too,
-with COLUMNS in place of the bar, and steps over many bars. It comes back at the first bar after which the strategy
-wants something else, so who calls it sees what it would see by calling the step at every bar.
+A guard is called by address like the step; of a step that fails it leaves what nobody is allowed to want. A walk is
+called like it, too, with COLUMNS in place of the bar, and steps over many bars. It comes back at the first bar after
+which the strategy wants something else, so who calls it sees what it would see by calling the step at every bar.
 """
 
 from types import FunctionType
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tradingd.columns import BAR
-from tradingd.kernels.calls import FAILED, copy_out, local_copy
+from tradingd.kernels.calls import FAILED, copy_out, local_copy, overwrite
 from tradingd.kernels.compile import kernel
 from tradingd.kernels.pointers import float_at, int_at, same_bytes
 
@@ -43,6 +43,10 @@ def guard_of(step: Any, legs: int) -> Any:
     return _around(step, _guarded if legs == 1 else _guarded_legs, "guard")
 
 
+def maker_guard_of(step: Any) -> Any:
+    return _around(step, _guarded_maker, "guard")
+
+
 def walk_of(step: Any) -> Any:
     return _around(step, _walk, "walk")
 
@@ -66,7 +70,7 @@ def _guarded(state: Records, bar: Records, params: Records, out: Records) -> Non
     own = local_copy(out)
     out.target = FAILED  # a step that fails ends the call, and its caller is told nothing else
     step(state, bar, params, own)
-    copy_out(own, out)
+    overwrite(out, own)
 
 
 def _guarded_legs(state: Records, bars: Records, params: Records, outs: Records) -> None:
@@ -74,8 +78,14 @@ def _guarded_legs(state: Records, bars: Records, params: Records, outs: Records)
     for leg in range(len(outs.leg)):
         outs.leg[leg].target = FAILED
     step(state, bars, params, own)
-    for leg in range(len(outs.leg)):
-        copy_out(own.leg[leg], outs.leg[leg])
+    overwrite(outs, own)
+
+
+def _guarded_maker(state: Records, view: Records, params: Records, wanted: Records) -> None:
+    own = local_copy(wanted)
+    wanted.bid_lots = -1  # which is not allowed
+    step(state, view, params, own)
+    overwrite(wanted, own)
 
 
 def _walk(state: Records, columns: Records, params: Records, out: Records) -> None:

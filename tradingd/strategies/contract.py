@@ -103,17 +103,12 @@ class CompiledStrategy:
         return self._instance(self.walk, COLUMNS, params or {})
 
     def _instance(self, code: Any, bar: np.dtype[Any], params: Mapping[str, Any]) -> CompiledInstance:
-        try:
-            return self._compiled(code, bar, params)
-        except StrategyError:
-            self._compiled(self.step, _of_legs(BAR, self.legs), params)  # what is wrong is told at the step's own line
-            raise
-
-    def _compiled(self, code: Any, bar: np.dtype[Any], params: Mapping[str, Any]) -> CompiledInstance:
         resolved = self.resolve(params)
         state, values = to_record(self.initial(resolved)), to_record(resolved)
-        records = (state.dtype, bar, values.dtype, _of_legs(OUT, self.legs))
-        library, address = machine_code(f"strategy {self.name}", code, records, "state, bar, params or out")
+        bars, out = (_of_legs(kind, self.legs) for kind in (BAR, OUT))
+        around, inside = ((state.dtype, each, values.dtype, out) for each in (bar, bars))
+        who, names = f"strategy {self.name}", "state, bar, params or out"
+        library, address = code_around(who, code, around, self.step, inside, names)
         return CompiledInstance(address, state, values, self.warmup(resolved), library)
 
 
@@ -209,6 +204,17 @@ def to_record(values: Mapping[str, Any]) -> Record:
     for key, array in arrays.items():
         record[0][key] = array
     return record
+
+
+def code_around(
+    who: str, code: Any, records: tuple[np.dtype[Any], ...], step: Any, inside: tuple[np.dtype[Any], ...], names: str
+) -> tuple[object, int]:
+    """`machine_code` of what goes around a step, which itself takes the records `inside`."""
+    try:
+        return machine_code(who, code, records, names)
+    except StrategyError:
+        machine_code(who, step, inside, names)  # what is wrong with a step is told at its own line
+        raise
 
 
 @cache  # asking numba for what it has compiled already takes longer than a start needs for all the rest

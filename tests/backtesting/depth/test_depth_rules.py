@@ -1,5 +1,6 @@
 """Each rule of docs/depth.md by hand: small books, one order, one fill."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,16 @@ def test_another_text_of_the_maker_is_other_code(once: str, tmp_path: Path) -> N
 def test_a_bid_at_the_own_ask_ends_it(once: str) -> None:
     with pytest.raises(BacktestError, match=r"at 10 ns: .*a bid at or above its ask: bid_ticks=101, bid_lots=2"):
         run(once, [*BOOK, END], {"bid": 101, "ask": 101})
+
+
+def test_a_step_that_fails_ends_it(once: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", heard.append)
+    failing = ONCE.replace("state.step += 1", "state.step += 1; np.zeros(state.step)[state.step :].max()")
+    (tmp_path / "bad.py").write_text(f"import numpy as np\n{failing}")
+    with pytest.raises(BacktestError, match=r"at 10 ns: the maker's step failed, or it wanted .*: .*bid_lots=-1"):
+        run(f"{tmp_path}/bad.py:once", [*BOOK, END], {})
+    assert "zero-size array" in str(heard[0].exc_value)
 
 
 def test_money_that_does_not_fit(once: str) -> None:

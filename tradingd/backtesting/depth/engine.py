@@ -99,7 +99,8 @@ def _why(reason: int, maker: Records, now_ns: int) -> str:
         return f"at {now_ns} ns: an amount does not fit; give the account a coarser unit"
     wanted = maker["wanted"][0]
     said = ", ".join(f"{name}={wanted[name]}" for name in wanted.dtype.names)
-    return f"at {now_ns} ns: the maker wanted a size or price that can not be, or a bid at or above its ask: {said}"
+    why = "the maker's step failed, or it wanted a size or price that can not be, or a bid at or above its ask"
+    return f"at {now_ns} ns: {why}: {said}"
 
 
 def _terms(settings: DepthSettings, events: DepthEvents) -> Records:

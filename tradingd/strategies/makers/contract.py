@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tradingd.kernels.compile import kernel
+from tradingd.kernels.compile import inlined
 from tradingd.kernels.depth_quotes import VIEW, WANTED
+from tradingd.kernels.walk import maker_guard_of
 from tradingd.strategies.contract import (
     Bounds,
     CompiledInstance,
     Params,
     check_bounds,
-    machine_code,
+    code_around,
     resolve_params,
     source_of,
     to_record,
@@ -28,6 +29,7 @@ class CompiledMaker:
 
     name: str
     step: Any
+    guard: Any  # the step as it is called, `kernels.walk` has it
     defaults: Params
     bounds: Bounds
     initial: Callable[[Params], Mapping[str, Any]]
@@ -38,8 +40,8 @@ class CompiledMaker:
         """Compiles for these parameters (from the disk cache where it can). Raises StrategyError."""
         resolved = resolve_params(self.name, self.defaults, self.bounds, params or {})
         state, values = to_record(self.initial(resolved)), to_record(resolved)
-        records = (state.dtype, VIEW, values.dtype, WANTED)
-        library, address = machine_code(f"maker {self.name}", self.step, records, "state, view, params or wanted")
+        records, names = (state.dtype, VIEW, values.dtype, WANTED), "state, view, params or wanted"
+        library, address = code_around(f"maker {self.name}", self.guard, records, self.step, records, names)
         return CompiledInstance(address, state, values, 0, library)
 
 
@@ -58,6 +60,8 @@ def compiled(
 
     def decorate(step: Callable[..., None]) -> CompiledMaker:
         check_bounds(f"maker {step.__name__}", params or {}, bounds or {})
-        return CompiledMaker(step.__name__, kernel(step), params or {}, bounds or {}, state, *source_of(step))
+        inside = inlined(step)
+        codes = inside, maker_guard_of(inside)
+        return CompiledMaker(step.__name__, *codes, params or {}, bounds or {}, state, *source_of(step))
 
     return decorate
