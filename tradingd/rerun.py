@@ -2,7 +2,6 @@
 
 import hashlib
 import platform
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import version
@@ -17,7 +16,7 @@ from tradingd.core.settings import CoreSettings, decode_settings
 from tradingd.core.state import State, initial_state, kinds_of
 from tradingd.core.warmup import warm_state
 from tradingd.events import Resumption, RunStarted
-from tradingd.strategies.loader import load_strategy
+from tradingd.strategies.loader import Strategies, from_texts, load_strategy, user_texts
 from tradingd.strategies.makers.contract import CompiledMaker
 
 PACKAGE = Path(__file__).resolve().parent
@@ -49,28 +48,12 @@ def versions() -> dict[str, str]:
 
 def load_library(settings: CoreSettings, base: Path) -> Library:
     """The strategies and exits that the settings name. Raises StrategyError."""
-    return {kind: load_strategy(kind, base) for kind in kinds_of(settings)}
-
-
-def user_texts(library: Library) -> dict[str, str]:
-    """Texts of the strategies that came from files, by kind."""
-    return {kind: strategy.text for kind, strategy in library.items() if ":" in kind}
+    return Strategies({kind: load_strategy(kind, base) for kind in kinds_of(settings)})
 
 
 def recorded_library(settings: CoreSettings, texts: Mapping[str, str]) -> Library:
     """The same from a journal: user strategies are loaded from the recorded texts, not from files of today."""
-    with tempfile.TemporaryDirectory(prefix="tradingd-") as folder:
-        return {kind: _recorded(kind, texts, Path(folder)) for kind in kinds_of(settings)}
-
-
-def _recorded(kind: str, texts: Mapping[str, str], folder: Path) -> Loaded:
-    if kind not in texts:
-        return load_strategy(kind, folder)
-    path, _, name = kind.rpartition(":")
-    file = folder / hashlib.blake2b(kind.encode(), digest_size=8).hexdigest() / Path(path).name
-    file.parent.mkdir()
-    file.write_text(texts[kind], encoding="utf-8")
-    return load_strategy(f"{file}:{name}", folder)
+    return from_texts(kinds_of(settings), texts)
 
 
 class Rerun:

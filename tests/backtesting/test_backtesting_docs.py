@@ -15,15 +15,16 @@ DOC = (Path(__file__).resolve().parents[2] / "docs" / "backtesting.md").read_tex
 
 
 def test_the_python_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = re.findall(r"^```python\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL)
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL))
     folder = tmp_path / "data" / "SIM+ALFA"
     folder.mkdir(parents=True)
     waves().write_parquet(folder / "bars-1m.parquet")
     monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"__name__": "__main__"}
     exec(code, names)
     result = names["result"]
     assert isinstance(result, Result)
+    assert names["table"]["fast"].to_list() == [5, 10, 20]
     for frame in ("trades", "equity"):
         (columns,) = re.findall(rf"^result\.{frame}  # polars: (.*)$", code, re.MULTILINE)
         said = columns.replace("entry and exit", "entry_ts_ns, entry_price, exit_ts_ns, exit_price")

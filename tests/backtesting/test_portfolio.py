@@ -1,5 +1,6 @@
 """A whole config over recorded data does what a daemon with it does."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,14 @@ def test_assets_add_up(played: tuple[Path, Portfolio]) -> None:
     assert np.all(portfolio.equity["exposure"].to_numpy() <= 1.0)
     assert portfolio.equity["ts"].is_sorted()
     assert portfolio.plot().startswith("<svg")
+
+
+def test_it_can_be_pickled(played: tuple[Path, Portfolio]) -> None:
+    portfolio = played[1]
+    again = pickle.loads(pickle.dumps(portfolio))
+    assert again.to_dict() == portfolio.to_dict()
+    assert again.stats == portfolio.stats
+    assert again.equity.equals(portfolio.equity)
 
 
 ACCOUNT = """

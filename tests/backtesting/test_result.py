@@ -1,6 +1,8 @@
 """A backtest from bars to frames, figures and pictures."""
 
 import json
+import pickle
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -14,11 +16,31 @@ from tradingd.config.problems import ConfigError
 from tradingd.feeds.bars.table import BarsError
 from tradingd.strategies.contract import StrategyError
 
+HOLDS = """
+from tradingd.strategies.contract import PythonStrategy, Target
+class Holds(PythonStrategy):
+    def on_bar(self, state, bar, params):
+        return Target(1.0)
+"""
+
 
 @pytest.fixture(scope="module")
 def crossed() -> Result:
     fees = {"taker_rate": 0.0002}
     return backtest("sma_cross", waves(), {"fast": 5, "slow": 30}, instrument={"lot_size": 0.01, "fees": fees})
+
+
+def test_a_result_is_pickled_with_the_text_of_its_strategy_and_the_digest_of_the_code(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(HOLDS)
+    made = backtest(f"{file}:Holds", waves(), exits=[{"kind": "fixed_ratio"}])
+    file.unlink()
+    again = pickle.loads(pickle.dumps(made))
+    assert again.to_dict() == made.to_dict()
+    assert again.trades.equals(made.trades)
+    assert again.stats["closed_trades"] == made.metrics.closed_trades > 0
+    assert again.why_no_trades() is None
+    assert again.library[f"{file}:Holds"].text == HOLDS
 
 
 def test_money_is_where_it_went(crossed: Result) -> None:

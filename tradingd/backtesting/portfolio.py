@@ -107,13 +107,27 @@ class Portfolio:
             "strategies": [strategy.name for strategy in self.core.strategies],
             "from_ns": int(min(asset.bars.ts_open_ns[0] for asset in self.assets)),
             "to_ns": int(self.ts_ns[-1]),
-            "metrics": msgspec.to_builtins(self.metrics),
-            "assets": {asset.instrument.id: msgspec.to_builtins(asset.metrics) for asset in self.assets},
+            "metrics": self.stats,
+            "assets": {asset.instrument.id: asset.stats for asset in self.assets},
             "refused": len(self.refused),
             "settings": msgspec.to_builtins(self.core),
-            "code_digest": code_digest(self.library),
+            "code_digest": self.code,
             "data_digest": {asset.instrument.id: asset.bars.digest() for asset in self.assets},
         }
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """The metrics by name, as a row of a table of many runs."""
+        figures: dict[str, Any] = msgspec.to_builtins(self.metrics)
+        return figures
+
+    @cached_property
+    def code(self) -> str:
+        return code_digest(self.library)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickled with the digest of the code that made it."""
+        return vars(self) | {"code": self.code}
 
     def plot(self) -> Picture:
         """Equity and what it is below its peak, as SVG."""

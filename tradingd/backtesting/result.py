@@ -131,6 +131,12 @@ class Traded:
             initial=self.initial,
         )
 
+    @property
+    def stats(self) -> dict[str, Any]:
+        """The metrics by name, as a row of a table of many runs."""
+        figures: dict[str, Any] = msgspec.to_builtins(self.metrics)
+        return figures
+
     def plot(self) -> Picture:
         """Equity and what it is below its peak, as SVG."""
         return picture(self.bars.ts_close_ns, self.executed.equity)
@@ -186,6 +192,10 @@ class Result(Traded):
     def data(self) -> str:
         return self.bars.digest()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickled with the digest of the code that made it."""
+        return vars(self) | {"code": self.code}
+
     def why_no_trades(self) -> str | None:
         """In words; None where there are trades."""
         if len(self.executed.fills):
@@ -212,7 +222,7 @@ class Result(Traded):
             "instrument": self.settings.instrument.id,
             "from_ns": int(self.bars.ts_open_ns[0]),
             "to_ns": int(self.bars.ts_close_ns[-1]),
-            "metrics": msgspec.to_builtins(self.metrics),
+            "metrics": self.stats,
             "settings": msgspec.to_builtins(self.settings),
             "code_digest": self.code,
             "data_digest": self.data,

@@ -15,7 +15,7 @@ from tradingd.backtesting.settings import BacktestSettings, currency_of, plain, 
 from tradingd.config.overrides import apply_overrides
 from tradingd.feeds.bars.funding import Funding, read_funding
 from tradingd.feeds.bars.table import Bars, read_bars
-from tradingd.strategies.loader import load_single
+from tradingd.strategies.loader import Strategies, load_single
 
 Engine = Literal["kernel", "event"]
 
@@ -72,7 +72,7 @@ def run(
     if settings.simulation.volume_share is not None and not bars.volume.any():
         raise BacktestError("the bars have no volume, so a share of it is nothing; leave simulation.volume_share out")
     kinds = (settings.kind, *(leave.kind for leave in settings.exits))
-    library = {kind: load_single(kind, base) for kind in kinds}
+    library = Strategies({kind: load_single(kind, base) for kind in kinds})
     if engine == "kernel":
         return Result.of(settings, library, bars, execute(settings, bars, base, funding), funding)
     from tradingd.backtesting.event import execute_by_core  # the database and all, which the kernel does without

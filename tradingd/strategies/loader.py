@@ -4,9 +4,11 @@ import hashlib
 import importlib
 import re
 import sys
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from tradingd.kernels.compile import CACHE_DIR
 from tradingd.strategies.contract import CompiledStrategy, PythonStrategy, StrategyError
@@ -20,6 +22,34 @@ EXITS = {name: f"tradingd.strategies.exits.{name}" for name in ("fixed_ratio", "
 BUILT_IN = STRATEGIES | EXITS
 
 Strategy = CompiledStrategy | type[PythonStrategy]
+
+
+class Strategies(dict[str, Strategy]):
+    """Loaded ones by kind. Those of files are pickled as their texts: machine code is of one process."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return from_texts, (tuple(self), user_texts(self))
+
+
+def user_texts(library: Mapping[str, Strategy]) -> dict[str, str]:
+    """Texts of the strategies that came from files, by kind."""
+    return {kind: strategy.text for kind, strategy in library.items() if ":" in kind}
+
+
+def from_texts(kinds: Iterable[str], texts: Mapping[str, str]) -> Strategies:
+    """Strategies and exits again: the built-in ones, and those of `texts` whatever their files say today."""
+    with tempfile.TemporaryDirectory(prefix="tradingd-") as folder:
+        return Strategies({kind: _from_text(kind, texts, Path(folder)) for kind in kinds})
+
+
+def _from_text(kind: str, texts: Mapping[str, str], folder: Path) -> Strategy:
+    if kind not in texts:
+        return load_strategy(kind, folder)
+    path, _, name = kind.rpartition(":")
+    file = folder / hashlib.blake2b(kind.encode(), digest_size=8).hexdigest() / Path(path).name
+    file.parent.mkdir()
+    file.write_text(texts[kind], encoding="utf-8")
+    return load_strategy(f"{file}:{name}", folder)
 
 
 def load_strategy(kind: str, base_dir: Path) -> Strategy:
