@@ -16,15 +16,22 @@ import tempfile
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 
 from benchmarks.harness import machine, median_s
 from tradingd.backtesting.engine import execute, signals_of, trade
-from tradingd.backtesting.event import execute_by_core
+from tradingd.backtesting.event import SOURCE, as_core_settings, batches, execute_by_core
+from tradingd.backtesting.playing import play
+from tradingd.backtesting.record import Record
 from tradingd.backtesting.run import backtest
 from tradingd.backtesting.settings import BacktestSettings, settings_of
+from tradingd.core.memory import Library
+from tradingd.events import Event, OrderRequested
 from tradingd.feeds.bars.table import Bars
+from tradingd.reducers.apply import apply
+from tradingd.reducers.ledger import open_ledger
 from tradingd.strategies.loader import load_strategy
 
 BARS = 1_000_000
@@ -92,9 +99,38 @@ def by_core(settings: BacktestSettings, bars: Bars, folder: Path) -> None:
     rate(f"the event engine where averages of {CALM['slow']:,} seldom cross", len(bars), calm_s)
     more = len(execute_by_core(settings, bars, library).fills) - len(execute_by_core(calm, bars, library).fills)
     print(f"so an order takes {(off_s - calm_s) / more * 1e6:.0f} us")
+    facts_alone(settings, bars, library)
     journals = (folder / f"journal{n}" for n in itertools.count())
     kept_s = median_s(lambda: execute_by_core(settings, bars, library, next(journals)), EVENT_REPEATS)
     rate("the event engine, which keeps a journal", len(bars), kept_s)
+
+
+def facts_alone(settings: BacktestSettings, bars: Bars, library: Library) -> None:
+    """What an order's facts take by themselves: to be made as objects, to be folded into a ledger, to be told of."""
+    core = as_core_settings(settings, bars)
+    commits = list(play(core, library, (SOURCE,), batches(bars), None))
+    events = [event for commit in commits for event in commit.events]
+    orders = sum(isinstance(event.body, OrderRequested) for event in events)
+    plain = [(type(each.body), msgspec.structs.asdict(each.body), each) for each in events]
+
+    def make() -> None:
+        for kind, fields, each in plain:
+            Event(each.seq, each.n, each.ts_event_ns, each.ts_received_ns, each.source, kind(**fields))
+
+    def fold() -> None:
+        ledger = open_ledger(core.accounts)
+        for each in events:
+            apply(ledger, core.instruments, each.body, each.ts_received_ns)
+
+    def tell() -> None:
+        record = Record(core.instruments)
+        record.take(events)
+        record.executed(0, bars, settings.account)
+
+    took = ", ".join(
+        f"{median_s(part, EVENT_REPEATS) / orders * 1e6:.1f} us to {part.__name__}" for part in (make, fold, tell)
+    )
+    print(f"its {len(events) / orders:.1f} facts alone: {took}")
 
 
 def whole(frame: pl.DataFrame) -> None:

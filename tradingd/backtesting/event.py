@@ -113,12 +113,13 @@ def execute_by_core(
         raise BacktestError("the event engine has no time before 1970; the kernel engine takes these bars")
     core = as_core_settings(settings, bars)
     record = Record(core.instruments)
-    for commit in play(core, library, (SOURCE,), _batches(bars, reached(funding, bars)), journal):
+    for commit in play(core, library, (SOURCE,), batches(bars, funding), journal):
         record.take(commit.events)
     return record.executed(0, bars, settings.account)
 
 
-def _batches(bars: Bars, funding: Funding) -> Iterator[Sequence[Item]]:
-    streams = [bar_rows(bars, 0, 0, BARS_AT_ONCE), iter([funding.rows(SOURCE, instrument=0)])]
-    for rows in merge(streams, rows_ahead=BARS_AT_ONCE):
+def batches(bars: Bars, funding: Funding | None = None) -> Iterator[Sequence[Item]]:
+    """The bars as rows, and what was charged meanwhile, as a feed would tell them."""
+    rates = reached(funding, bars).rows(SOURCE, instrument=0)
+    for rows in merge([bar_rows(bars, 0, 0, BARS_AT_ONCE), iter([rates])], rows_ahead=BARS_AT_ONCE):
         yield items_of(rows, SOURCE, source=0, files=())
