@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import frame
-from .options import AsJson, Overrides
+from .options import AsJson, Overrides, written_file
 from .output import Mood, answer, counted, styled, table
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def backtest(
     compare_engines: Annotated[
         bool, typer.Option("--compare-engines", help="Prove that both engines and a paper daemon trade the same.")
     ] = False,
-    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page of HTML with charts.")] = None,
-    trades: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the round trips as Parquet.")] = None,
+    report: Annotated[Path | None, written_file("Write a page of HTML with charts.")] = None,
+    trades: Annotated[Path | None, written_file("Write the round trips as Parquet.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a strategy on the bars of one instrument, or a whole config on its recorded data, and say what it came to.

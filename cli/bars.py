@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from . import frame
-from .options import AsJson, Overrides
+from .options import AsJson, Overrides, written_file
 from .output import answer, counted, frame_lines, note
 from .reading import opened
 
@@ -36,7 +36,7 @@ def bars(
         str | None, typer.Option("--from", metavar="TIME", help="Bars that open at or after it.")
     ] = None,
     to_time: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Bars that open before it.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all of them as .parquet or .csv.")] = None,
+    out: Annotated[Path | None, written_file("Write all of them as .parquet or .csv.")] = None,
     rows: Annotated[int, typer.Option(min=0, help="Print so many of the newest; 0 means all.")] = 20,
     as_json: AsJson = False,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import frame
-from .options import AsJson, Overrides
+from .options import AsJson, Overrides, written_file
 from .output import Mood, answer, counted, styled, table
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def depth(
     ] = None,
     balance: Annotated[str, typer.Option(metavar="MONEY", help="What the account begins with.")] = "100000",
     overrides: Overrides = None,
-    fills: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the fills as Parquet.")] = None,
+    fills: Annotated[Path | None, written_file("Write the fills as Parquet.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a market maker on the recorded depth and trades of one instrument, and say what it came to.

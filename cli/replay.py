@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import frame
-from .options import AsJson, JournalArgument, Overrides
+from .options import AsJson, JournalArgument, Overrides, written_file
 from .output import Mood, answer, counted, styled, table
 from .reading import opened
 
@@ -35,9 +35,7 @@ def replay(
     ] = None,
     overrides: Overrides = None,
     first: Annotated[int, typer.Option(min=0, help="How many differing decisions to show.")] = 10,
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the what-if as a page of one file, too.")
-    ] = None,
+    html: Annotated[Path | None, written_file("Write the what-if as a page of one file, too.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Execute the recorded inputs again: bars, strategies, risk and the simulated venue.

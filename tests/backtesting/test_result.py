@@ -173,6 +173,16 @@ def test_what_is_wrong_is_said(crossed: Result) -> None:
         backtest("sma_cross", waves().with_columns(volume=0.0), simulation={"volume_share": 0.1})
     thin = backtest("sma_cross", waves().with_columns(volume=1.0), simulation={"volume_share": 0.1})
     assert str(thin.why_no_trades()).endswith("or a lot more than 0.1 of the volume of its bars")
+    with pytest.raises(
+        ConfigError, match=r"fast: unknown key; a parameter of the strategy is strategy\.fast \(known: "
+    ):
+        backtest("sma_cross", waves(), fast=5)
+    with pytest.raises(StrategyError, match='"trailing_atr" is an exit; it goes into the exits of a strategy'):
+        backtest("trailing_atr", waves())
+    with pytest.raises(
+        StrategyError, match='"coin_flip" is a strategy; exits are fixed_ratio, trailing_atr or your own'
+    ):
+        backtest("sma_cross", waves(), exits=[{"kind": "coin_flip"}])
     with pytest.raises(StrategyError, match="has no parameter 'fasst'"):
         backtest("sma_cross", waves(), {"fasst": 1})
 

@@ -55,6 +55,7 @@ def test_the_catalogue_says_the_instrument(bars: Path, run: Run) -> None:
         (("--set", "instrument.lots=1"), 2, "error: instrument.lots: unknown key"),
         (("--balance", "much"), 2, "error: account.balance: expected string"),
         (("--data", "none.parquet"), 2, "error: none.parquet is no file"),
+        (("--trades", "none/x.parquet"), 2, "error: none/x.parquet can not be written: there is no folder none"),
     ],
 )
 def test_what_is_wrong_is_one_line(bars: Path, run: Run, arguments: tuple[str, str], code: int, said: str) -> None:
@@ -80,6 +81,7 @@ def test_a_config_is_run_whole(run: Run, tmp_path: Path) -> None:
         (("-c", "any.toml", "-s", "sma_cross"), "error: --strategy does not go with --config"),
         (("-c", "any.toml", "--compare-engines"), "error: --compare-engines does not go with --config"),
         (("-c", "none.toml"), "error: none.toml: no such file"),
+        (("-c", "none.toml", "--report", "none/x.html"), "error: none/x.html can not be written: there is no folder"),
     ],
 )
 def test_half_a_command_is_one_line(run: Run, arguments: tuple[str, ...], said: str) -> None:

@@ -1,6 +1,6 @@
 """A backtest from settings and data to a result: what `from tradingd import backtest` is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,8 @@ from tradingd.backtesting.settings import BacktestSettings, currency_of, plain, 
 from tradingd.config.overrides import apply_overrides
 from tradingd.feeds.bars.funding import Funding, read_funding
 from tradingd.feeds.bars.table import Bars, read_bars
-from tradingd.strategies.loader import Strategies, load_single
+from tradingd.strategies.contract import StrategyError
+from tradingd.strategies.loader import Strategies, load_single, misplaced
 
 Engine = Literal["kernel", "event"]
 
@@ -71,13 +72,20 @@ def run(
     bars.check_for(settings.instrument)
     if settings.simulation.volume_share is not None and not bars.volume.any():
         raise BacktestError("the bars have no volume, so a share of it is nothing; leave simulation.volume_share out")
-    kinds = (settings.kind, *(leave.kind for leave in settings.exits))
-    library = Strategies({kind: load_single(kind, base) for kind in kinds})
+    library = Strategies({kind: load_single(kind, base) for kind in _kinds(settings)})
     if engine == "kernel":
         return Result.of(settings, library, bars, execute(settings, bars, base, funding), funding)
     from tradingd.backtesting.event import execute_by_core  # the database and all, which the kernel does without
 
     return Result.of(settings, library, bars, execute_by_core(settings, bars, library, journal, funding), funding)
+
+
+def _kinds(settings: BacktestSettings) -> Iterator[str]:
+    """The strategy and its exits. Raises StrategyError for a built-in one that is the other."""
+    for kind, as_exit in [(settings.kind, False), *((leave.kind, True) for leave in settings.exits)]:
+        if wrong := misplaced(kind, as_exit=as_exit):
+            raise StrategyError(wrong)
+        yield kind
 
 
 def _rates(given: pl.DataFrame | str | Path | None) -> Funding | None:

@@ -65,7 +65,18 @@ S = TypeVar("S", bound=HasAccount)
 
 def settings_of(raw: Mapping[str, Any]) -> BacktestSettings:
     """Raises ConfigError, with a line for each problem."""
-    return checked(raw, BacktestSettings)
+    try:
+        return checked(raw, BacktestSettings)
+    except ConfigError as error:
+        raise ConfigError([_hinted(problem) for problem in error.problems]) from error
+
+
+def _hinted(problem: Problem) -> Problem:
+    """A name that nothing of these is like is most likely a parameter."""
+    if "." in problem.path or not problem.text.startswith("unknown key ("):
+        return problem
+    of_strategy = f"unknown key; a parameter of the strategy is strategy.{problem.path}"
+    return problem._replace(text=problem.text.replace("unknown key", of_strategy, 1))
 
 
 def checked(raw: Mapping[str, Any], kind: type[S]) -> S:

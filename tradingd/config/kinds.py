@@ -8,14 +8,14 @@ import msgspec
 
 from tradingd.config.problems import Problem, join, suggestion
 from tradingd.strategies.contract import CompiledStrategy, StrategyError, check_legs
-from tradingd.strategies.loader import EXITS, STRATEGIES, Strategy, load_strategy
+from tradingd.strategies.loader import Strategy, load_strategy, misplaced
 from tradingd.strategies.settings import ExitSettings, StrategySettings
 
 
 def strategy_problems(strategy: StrategySettings, path: str, base: Path) -> Iterator[Problem]:
     """Relative files start at `base`."""
-    if strategy.kind in EXITS:
-        yield Problem(f"{path}.kind", f'"{strategy.kind}" is an exit; it goes into the exits of a strategy')
+    if wrong := misplaced(strategy.kind, as_exit=False):
+        yield Problem(f"{path}.kind", wrong)
     else:
         found = list(_problems(strategy.kind, strategy.params, path, base))
         yield from found or _leg_problems(strategy, path, base)
@@ -31,8 +31,8 @@ def _leg_problems(strategy: StrategySettings, path: str, base: Path) -> Iterator
 
 
 def _exit_problems(leave: ExitSettings, path: str, base: Path) -> Iterator[Problem]:
-    if leave.kind in STRATEGIES:
-        yield Problem(f"{path}.kind", f'"{leave.kind}" is a strategy; exits are {", ".join(EXITS)} or your own')
+    if wrong := misplaced(leave.kind, as_exit=True):
+        yield Problem(f"{path}.kind", wrong)
         return
     found = list(_problems(leave.kind, leave.params, path, base))
     yield from found

@@ -65,6 +65,13 @@ def load_strategy(kind: str, base_dir: Path) -> Strategy:
     return _named(importlib.import_module(BUILT_IN[kind]), kind, kind)
 
 
+def misplaced(kind: str, *, as_exit: bool) -> str | None:
+    """What is wrong with a built-in kind at that place, in words."""
+    if as_exit and kind in STRATEGIES:
+        return f'"{kind}" is a strategy; exits are {", ".join(EXITS)} or your own'
+    return f'"{kind}" is an exit; it goes into the exits of a strategy' if kind in EXITS and not as_exit else None
+
+
 def load_single(kind: str, base_dir: Path) -> Strategy:
     """The same, of one instrument alone, as exits and backtests of one file are. Raises StrategyError."""
     strategy = load_strategy(kind, base_dir)
