@@ -77,6 +77,14 @@ def test_no_rows_are_refused_with_the_reason(bring: Bring, csv: Csv, lines: tupl
         bring(csv(*lines), **BARS)
 
 
+def test_a_rejection_is_one_line_where_lines_end_as_on_windows(bring: Bring, tmp_path: Path) -> None:
+    file = tmp_path / "bars.csv"
+    file.write_bytes(b"ts,open,high,low,close,volume\r\nsoon,1,2,0.5,1,10\r\n")
+    with pytest.raises(DataRefusedError) as refused:
+        bring(file, **BARS)
+    assert len(str(refused.value).splitlines()) == 1
+
+
 def test_the_order_of_the_file_stays(catalogue: Catalogue, bring: Bring, csv: Csv) -> None:
     bring(csv(line(2), line(0), line(0), line(1)), **BARS)
     opened = catalogue.bars("US:X", "1m")["ts_open_ns"] - T0 * 10**9

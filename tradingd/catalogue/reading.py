@@ -54,8 +54,12 @@ def _part(piece: Piece, frame: pl.DataFrame, faults: dict[int, str], mine: npt.N
     wrong = sorted(row for row in faults if mine[row])
     kept = mine.copy()
     kept[wrong] = False
-    rejected = [Rejected(piece.first_line + row, faults[row], piece.text(row)[:TEXT_CHARS_MAX]) for row in wrong]
+    rejected = [Rejected(piece.first_line + row, faults[row], _text(piece, row)) for row in wrong]
     return Part(frame if kept.all() else frame.filter(kept), rejected, int(np.count_nonzero(~mine)))
+
+
+def _text(piece: Piece, row: int) -> str:
+    return piece.text(row)[:TEXT_CHARS_MAX].rstrip("\r")
 
 
 def _mine(piece: Piece, plan: Plan) -> npt.NDArray[np.bool_]:
