@@ -95,6 +95,20 @@ def test_other_rows_want_to_be_asked_for(catalogue: Catalogue) -> None:
     assert len(catalogue.bars("US:X", "1h")) == 2
 
 
+def test_another_session_of_the_same_rows_wants_to_be_asked_for(catalogue: Catalogue) -> None:
+    def of(session: str | None) -> Record:
+        return new_record("US:X", Kind.BARS, "1h", (), session)
+
+    catalogue.write(of(None), bars(1.0))
+    with pytest.raises(CatalogueError, match="these rows of US:X bars-1h with no session; --replace records a@UTC"):
+        catalogue.write(of("a@UTC"), bars(1.0))
+    assert catalogue.write(of("a@UTC"), bars(1.0), over=True).changed
+    assert catalogue.record("US:X", "1h").session == "a@UTC"
+    assert not catalogue.write(of(None), bars(1.0), over=True).changed
+    with pytest.raises(CatalogueError, match="with session a@UTC; --replace records b@UTC"):
+        catalogue.write(of("b@UTC"), bars(1.0))
+
+
 def test_no_rows_are_not_written(catalogue: Catalogue) -> None:
     with pytest.raises(DataRefusedError, match="nothing is written"):
         catalogue.write(record(), bars())

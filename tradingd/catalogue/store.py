@@ -79,14 +79,15 @@ class Catalogue:
         return self.read(self.record(instrument, timeframe))
 
     def write(self, record: Record, frame: pl.DataFrame, *, over: bool = False) -> Written:
-        """Puts rows and their record in place; the same rows change nothing. `over` other rows only where asked.
+        """Puts rows and their record in place; the same rows change nothing, unless the record names another session.
+        `over` other rows, or another session, only where asked.
 
         Raises CatalogueError, OSError.
         """
         record, content = described(record, frame), _parquet(frame)
         with self._locked(record.instrument) as folder:
             there = self._there(record, over)
-            if there is not None and there.content_sha256 == record.content_sha256 and self._is_whole(there):
+            if there is not None and _says_as_much(there, record) and self._is_whole(there):
                 return Written(there, changed=False)
             if there is not None and not over:
                 raise CatalogueError(_occupied(self.folder, there, record))
@@ -202,7 +203,16 @@ def _suggested(instrument: str, records: list[Record]) -> str:
     return f"it has {', '.join(ids[:10])}{' ...' if len(ids) > 10 else ''}" if ids else "it is empty"
 
 
+def _says_as_much(there: Record, record: Record) -> bool:
+    """The same rows, of the same session if one is named."""
+    return there.content_sha256 == record.content_sha256 and record.session in (None, there.session)
+
+
 def _occupied(folder: Path, there: Record, record: Record) -> str:
+    if there.content_sha256 == record.content_sha256 and not _says_as_much(there, record):
+        session = f"session {there.session}" if there.session else "no session"
+        of = f"{there.instrument} {there.name}"
+        return f"{folder} holds these rows of {of} with {session}; --replace records {record.session}"
     steps = f", after {' and '.join(step.name for step in there.steps)}" if there.steps else ""
     return (
         f"{folder} holds {there.rows:,} other rows of {there.instrument} {there.name}{steps}; "
