@@ -47,6 +47,8 @@ def test_no_bars_and_no_column() -> None:
         Bars.of(frame(rows=0))
     with pytest.raises(BarsError, match="has no column high; it has ts_open_ns"):
         Bars.of(frame().drop("high"))
+    with pytest.raises(BarsError, match="it has '', Open; `trade data import` makes bars of a file"):
+        Bars.of(pl.DataFrame({"": ["2020-01-01"], "Open": [1.0]}))
 
 
 @pytest.mark.parametrize(

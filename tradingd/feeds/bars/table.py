@@ -47,7 +47,10 @@ class Bars:
     @classmethod
     def _of(cls, names: Sequence[str], series: Callable[[str], pl.Series], where: str) -> Self:
         if missing := [name for name in (*TIMES, *PRICES) if name not in names]:
-            raise BarsError(f"{where} has no column {', '.join(missing)}; it has {', '.join(names)}")
+            has = ", ".join(name or "''" for name in names)
+            raise BarsError(
+                f"{where} has no column {', '.join(missing)}; it has {has}; `trade data import` makes bars of a file"
+            )
         times = [_numbers(series(name), pl.Int64, where) for name in TIMES]
         if not len(times[0]):
             raise BarsError(f"{where} has no bars")
