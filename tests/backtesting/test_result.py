@@ -2,7 +2,9 @@
 
 import json
 import pickle
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -138,6 +140,15 @@ def test_no_trade_is_explained(params: dict[str, int], balance: str, rows: int, 
     result = backtest("sma_cross", frame, params, balance=balance)
     assert said in (result.why_no_trades() or "")
     assert result.trades.is_empty() and result.metrics.closed_trades == 0
+
+
+@pytest.mark.parametrize("engine", ["kernel", "event"])
+def test_no_trade_after_the_end_of_the_instrument_is_explained(engine: Literal["kernel", "event"]) -> None:
+    frame = waves()
+    traded = backtest("sma_cross", frame, engine=engine)
+    first = datetime.fromtimestamp(traded.trades["entry_ts_ns"][0] / 10**9, UTC).isoformat()
+    ended = backtest("sma_cross", frame, engine=engine, instrument={"expires": first})
+    assert ended.why_no_trades() == f"no trades: DATA:frame expires at {first}, before sma_cross trades"
 
 
 def test_numbers_of_notebooks_are_numbers() -> None:

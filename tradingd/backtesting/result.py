@@ -207,12 +207,20 @@ class Result(Traded):
         if not np.any(self.executed.signals["target"]):
             return f"no trades: {self.settings.kind} never wanted a position in {len(self.bars):,} bars"
         instrument, account = self.instrument, self.account
+        if self._expires_before_it_trades():
+            return f"no trades: {instrument.id} expires at {instrument.expires}, before {self.settings.kind} trades"
         lot = f"one lot of {instrument.lot_size:g} at {self.bars.close[-1]:g}"
         has = f"{account.balance} {account.currency}"
         wanted = f"what {self.settings.kind} wanted was less than {lot} (equity is {has})"
         share = self.settings.simulation.volume_share
         limited = "" if share is None else f", or a lot more than {share:g} of the volume of its bars"
         return f"no trades: {wanted}, or came at the last close{limited}"
+
+    def _expires_before_it_trades(self) -> bool:
+        """Before the open that the first wanted position is for."""
+        signals = self.executed.signals
+        first = int(signals["bar"][np.argmax(signals["target"] != 0.0)])
+        return bool(self.instrument.expires_ns <= self.bars.ts_open_ns[min(first + 1, len(self.bars) - 1)])
 
     def to_dict(self) -> dict[str, Any]:
         """Stable keys: what `trade backtest --json` prints."""
