@@ -136,6 +136,17 @@ def test_data_without_a_closed_bar_is_one_line(tmp_path: Path) -> None:
         backtest_config(write_config(tmp_path, short.replace('timeframe = "1s"', 'timeframe = "1m"')))
 
 
+def test_a_window_longer_than_the_data_is_the_reason_for_no_trade(tmp_path: Path) -> None:
+    crossing = CONFIG.split('[[strategies]]\nname = "coin"')[0].replace("slow = 20", "slow = 5000")
+    portfolio = backtest_config(write_config(tmp_path, crossing))
+    assert portfolio.trades.is_empty()
+    most = max(len(asset.bars) for asset in portfolio.assets)
+    assert portfolio.why_no_trades() == f"cross needs 5,000 bars of 1s before it decides; at most {most} are there"
+    never = crossing.replace("slow = 5000", "slow = 20").replace("allocation = 0.4", "allocation = 0.000001")
+    (tmp_path / "never").mkdir()
+    assert "worth a lot" in backtest_config(write_config(tmp_path / "never", never)).why_no_trades()
+
+
 @pytest.mark.realdata
 def test_the_table_of_portfolios_is_what_comes_out(realdata: Path) -> None:
     rows = [line for line in DOC.splitlines() if line.startswith(SHOWN)]

@@ -16,7 +16,7 @@ from tradingd.backtesting.picture import Picture, figures_table, picture
 from tradingd.backtesting.playing import play
 from tradingd.backtesting.record import Posted, Record
 from tradingd.backtesting.result import Traded
-from tradingd.columns import F64, I64, BarArray
+from tradingd.columns import F64, I64, TIMEFRAME_NS, TIMEFRAMES, BarArray
 from tradingd.config.load import core_settings, load
 from tradingd.config.settings import Config
 from tradingd.core.memory import Library
@@ -29,6 +29,7 @@ from tradingd.instruments import AccountSettings
 from tradingd.kernels.financing import INTEREST
 from tradingd.reducers.post import FINANCING
 from tradingd.rerun import code_digest, load_library
+from tradingd.strategies.settings import StrategySettings
 
 FIGURES = ("open", "high", "low", "close", "volume")
 
@@ -99,7 +100,21 @@ class Portfolio:
         """In words, where there are none."""
         if self.refused:
             return f"every order was refused, the first because {self.refused[0].text}"
+        waiting = [self._too_few_bars(strategy) for strategy in self.core.strategies]
+        if waiting and all(waiting):
+            return str(waiting[0])
         return "no strategy wanted a position that is worth a lot, in all the bars that there are"
+
+    def _too_few_bars(self, strategy: StrategySettings) -> str | None:
+        """In words, where none of its instruments has the bars that it is warmed up with."""
+        needs = self.library[strategy.kind].instantiate(strategy.params).warmup_bars
+        bar_ns = TIMEFRAME_NS[TIMEFRAMES.index(strategy.timeframe)]
+        own = [asset.bars.ts_open_ns for asset in self.assets if asset.instrument.id in strategy.instruments]
+        most = max((len(np.unique(ts_open_ns // bar_ns)) for ts_open_ns in own), default=0)
+        if most >= needs:
+            return None
+        wanted = f"{strategy.name} needs {needs:,} bars of {strategy.timeframe} before it decides"
+        return f"{wanted}; at most {most:,} are there"
 
     def to_dict(self) -> dict[str, Any]:
         """Stable keys: what `trade backtest -c CONFIG --json` prints."""
