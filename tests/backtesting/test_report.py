@@ -1,6 +1,7 @@
 """The HTML report: what is on it, where its numbers come from, what it escapes, and what a browser makes of it."""
 
 import json
+import math
 import re
 import shlex
 from pathlib import Path
@@ -13,7 +14,7 @@ from wavy_market import MINUTE, waves
 
 from tradingd import backtest
 from tradingd.backtesting.drawdowns import deepest_drawdowns
-from tradingd.backtesting.metrics import Metrics, monthly_returns
+from tradingd.backtesting.metrics import Metrics, daily_returns, monthly_returns, relative_to
 from tradingd.backtesting.report import page, series, write_report
 from tradingd.backtesting.report.drawings import histogram
 from tradingd.backtesting.report.figures import GROUPS, forms, shown
@@ -276,6 +277,16 @@ def test_the_data_of_the_charts(result: Result, text: str) -> None:
     assert set(data["protection"]) == {"stop", "take_profit"} and data["rolling"]["days"] == 126
     assert all(len(column) == len(trades) for column in data["trades"].values())
     assert text.count("\n") > 100 and len(text) < 800_000
+
+
+def test_the_last_window_is_that_of_the_last_days(result: Result, text: str) -> None:
+    rolling = data_of(text)["rolling"]
+    assert {len(column) for name, column in rolling.items() if name != "days"} == {800}
+    held = daily_returns(result.bars.ts_close_ns, result.bars.close, float(result.bars.open[0])).tail(126)
+    ours = series.daily_of(result).tail(126)
+    assert rolling["beta"][-1] == pytest.approx(relative_to(ours, held).beta, abs=1e-4)
+    downside = np.sqrt(np.minimum(ours["return"].to_numpy(), 0.0) ** 2 @ np.ones(126) / 126)
+    assert rolling["sortino"][-1] == pytest.approx(ours["return"].mean() / downside * math.sqrt(365), abs=1e-3)
 
 
 def test_numbers_without_end_have_an_exponent() -> None:

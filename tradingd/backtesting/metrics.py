@@ -190,6 +190,22 @@ def rolling_ratios(daily: pl.DataFrame, window_days: int, *, risk_free: float = 
     return pl.DataFrame([daily["date"], *(_with_nulls(name, column) for name, column in named)])
 
 
+def rolling_beta(daily: pl.DataFrame, benchmark: pl.DataFrame, window_days: int) -> pl.Series:
+    """Of the last `window_days` rows of `daily` (at least 2), to the returns that `benchmark` has on the same dates.
+
+    Null until there are as many, and where one of them has no return. Both frames are as of `daily_returns`.
+    """
+    market = daily.join(benchmark.select("date", market="return"), on="date", how="left", maintain_order="left")
+    betas = np.full(daily.height, np.nan)
+    if daily.height >= window_days:
+        view = np.lib.stride_tricks.sliding_window_view
+        ours, theirs = (view(market[name].to_numpy(), window_days) for name in ("return", "market"))
+        own, common = (_rounded(values - values.mean(-1, keepdims=True)) for values in (ours, theirs))
+        with np.errstate(all="ignore"):
+            betas[window_days - 1 :] = (own * common).sum(-1) / (common**2).sum(-1)
+    return _with_nulls("beta", betas)
+
+
 def relative_to(daily: pl.DataFrame, benchmark: pl.DataFrame, *, risk_free: float = 0.0) -> Relative:
     """Both with date and return, as of `daily_returns`; days that only one of them has are left out."""
     market = benchmark.select("date", pl.col("return").alias("benchmark"))

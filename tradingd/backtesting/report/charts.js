@@ -298,20 +298,34 @@ equityChart.timeScale().fitContent();
 
 // --- rolling -----------------------------------------------------------------------------------------------------------
 
-function showRolling({ time, sharpe, volatility }) {
+function showRolling({ time, sharpe, sortino, volatility, beta }) {
   const chart = newChart("rolling-chart");
   chart.applyOptions({ timeScale: { timeVisible: false } });
-  const line = addLine(chart, "mark", { lineWidth: 1 });
-  line.setData(points(time, sharpe));
-  const zero = line.createPriceLine({ price: 0, lineStyle: LWC.LineStyle.Dotted, lineWidth: 1, axisLabelVisible: false, title: "" });
-  painted(() => zero.applyOptions({ color: colour("quiet") }));
-  addLine(chart, "one", { lineWidth: 1, priceFormat: percentFormat }, 1).setData(points(time, volatility));
+  const draw = (tone, values, pane, options) => {
+    const series = addLine(chart, tone, { lineWidth: 1, ...options }, pane);
+    series.setData(broken(time, values));
+    return series;
+  };
+  const sortinoSeries = draw("two", sortino, 0);
+  atZero(draw("mark", sharpe, 0));
+  draw("one", volatility, 1, { priceFormat: percentFormat });
+  const hasBeta = beta.some((value) => value !== null);
+  if (hasBeta) atZero(draw("three", beta, 2));
+  chart.panes().forEach((pane, i) => pane.setStretchFactor(i === 0 ? 3 : 1.4));
+  const ratio = (value) => value.toFixed(2);
   legend("rolling-legend", chart, time, [
     { text: (i) => moment(time[i]).slice(0, 10) },
-    { tone: "mark", text: (i) => said("Sharpe", sharpe[i], (value) => value.toFixed(2)) },
+    { tone: "mark", text: (i) => said("Sharpe", sharpe[i], ratio) },
+    { tone: "two", series: sortinoSeries, text: (i) => said("Sortino", sortino[i], ratio) },
     { tone: "one", text: (i) => said("volatility", volatility[i], percent) },
+    ...(hasBeta ? [{ tone: "three", text: (i) => said("beta to holding", beta[i], ratio) }] : []),
   ]);
   chart.timeScale().fitContent();
+}
+
+function atZero(series) {
+  const zero = series.createPriceLine({ price: 0, lineStyle: LWC.LineStyle.Dotted, lineWidth: 1, axisLabelVisible: false, title: "" });
+  painted(() => zero.applyOptions({ color: colour("quiet") }));
 }
 
 if (report.rolling) showRolling(report.rolling);

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tradingd.backtesting.drawdowns import DAY_NS, drawdown_series
-from tradingd.backtesting.metrics import daily_returns, rolling_ratios
+from tradingd.backtesting.metrics import daily_returns, rolling_beta, rolling_ratios
 from tradingd.backtesting.report.figures import money_decimals
 from tradingd.backtesting.report.protection import protection
 from tradingd.backtesting.report.sampling import (
@@ -135,19 +135,35 @@ def daily_of(result: Result) -> pl.DataFrame:
     return daily_returns(result.bars.ts_close_ns, result.executed.equity, initial_equity(result))
 
 
+def daily_of_holding(result: Result) -> pl.DataFrame | None:
+    """Of who holds the instrument, as `held_prices` says."""
+    held = held_prices(result)
+    return None if held is None else daily_returns(result.bars.ts_close_ns, held, initial_equity(result))
+
+
 def rolling(result: Result) -> Series | None:
-    """Annual Sharpe ratio and volatility of the last days; None where there are too few."""
+    """Annual ratios and volatility of the last days, and beta to holding; None where there are too few days."""
     daily = daily_of(result)
     window = next((days for days in ROLLING_DAYS if daily.height >= 2 * days), None)
     if window is None:
         return None
-    ratios = rolling_ratios(daily, window).gather_every(bucket_size(daily.height, ROLLING_MAX))
+    ratios = rolling_ratios(daily, window).with_columns(_rolling_beta(result, daily, window))
+    ratios = ratios.gather_every(bucket_size(daily.height, ROLLING_MAX))
     return {
         "days": window,
         "time": (ratios["date"].to_physical().cast(pl.Int64) * (DAY_NS // NS)).to_list(),
         "sharpe": ratios["sharpe"].round(4).to_list(),
+        "sortino": ratios["sortino"].round(4).to_list(),
         "volatility": ratios["volatility"].round(5).to_list(),
+        "beta": ratios["beta"].round(4).to_list(),
     }
+
+
+def _rolling_beta(result: Result, daily: pl.DataFrame, window: int) -> pl.Series:
+    """To holding the instrument; null where that is not possible."""
+    if (benchmark := daily_of_holding(result)) is None:
+        return pl.Series("beta", [None] * daily.height, dtype=pl.Float64)
+    return rolling_beta(daily, benchmark, window)
 
 
 def trades(result: Result) -> Series:

@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 
 from tradingd.backtesting.drawdowns import DAY_NS, deepest_drawdowns
-from tradingd.backtesting.metrics import daily_returns, monthly_returns, relative_to
+from tradingd.backtesting.metrics import monthly_returns, relative_to
 from tradingd.backtesting.report.figures import UNDEFINED, Form, forms, shown
 from tradingd.backtesting.report.markup import Html, table, tag
 from tradingd.backtesting.report.sampling import NS
-from tradingd.backtesting.report.series import bar_seconds, daily_of, held_prices, initial_equity
+from tradingd.backtesting.report.series import bar_seconds, daily_of, daily_of_holding, initial_equity
 from tradingd.backtesting.result import REASONS, Result
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -132,13 +132,12 @@ def _fraction(part: float, whole: float) -> str:
 
 def market(result: Result) -> Html:
     """Against who bought the instrument at the first open and held it, by days."""
-    held = held_prices(result)
-    if held is None:
+    benchmark = daily_of_holding(result)
+    if benchmark is None:
         return tag("p", "The first price is not above 0, so there is nothing to hold for comparison.", kind="quiet")
-    benchmark = daily_returns(result.bars.ts_close_ns, held, initial_equity(result))
     relative, ratio = relative_to(daily_of(result), benchmark), forms(1.0)["ratio"]
     rows = [
-        ("return of holding", f"{held[-1] / initial_equity(result) - 1.0:.2%}"),
+        ("return of holding", f"{benchmark['equity'][-1] / initial_equity(result) - 1.0:.2%}"),
         ("beta", shown(relative.beta, ratio)),
         ("alpha, annual", shown(relative.alpha, forms(1.0)["percent"])),
         ("correlation", shown(relative.correlation, ratio)),
