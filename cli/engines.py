@@ -1,7 +1,10 @@
 """The same bars through the kernel engine, the event engine and a paper daemon of its own."""
 
 import asyncio
+import logging
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +34,7 @@ def by_daemon(result: "Result", base: Path) -> "Executed":
 
     settings = result.settings
     record = Record([settings.instrument])
-    with tempfile.TemporaryDirectory(prefix="tradingd-") as folder:
+    with _quiet(), tempfile.TemporaryDirectory(prefix="tradingd-") as folder:
         raw = daemon_config(settings, result.bars, result.funding, Path(folder), base)
         config = resolve(raw, Path(folder))
         asyncio.run(Daemon(prepare(config, Path(folder)), until_done=True).run())
@@ -39,3 +42,15 @@ def by_daemon(result: "Result", base: Path) -> "Executed":
             for commit in reader.commits():
                 record.take(commit.events)
     return record.executed(0, result.bars, settings.account)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What the daemon would tell an operator of orders is nothing to who compares engines."""
+    log = logging.getLogger("tradingd")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 from small_day import write_config
+from wavy_market import waves
 
 Run = Callable[..., Any]
 
@@ -94,6 +95,15 @@ def test_engines_are_compared(bars: Path, run: Run, tmp_path: Path) -> None:
     ran = run("trade", "backtest", "-s", "sma_cross", "-d", bars, "--compare-engines")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines()[-2:] == [f"{name}: the same trades, to the last unit" for name in ("event", "daemon")]
+
+
+def test_a_daemon_that_is_compared_tells_nothing_of_its_orders(
+    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    waves().with_columns(volume=pl.lit(500.0)).write_parquet(tmp_path / "waves.parquet")
+    share = ("--set", "simulation.volume_share=1.0")  # an exit that comes when nothing is left is rejected
+    ran = run("trade", "backtest", "-s", "donchian", "-d", tmp_path / "waves.parquet", "--compare-engines", *share)
+    assert (ran.code, ran.err, caplog.records) == (0, "", [])
 
 
 def test_a_journal_and_a_report(bars: Path, run: Run, tmp_path: Path) -> None:
