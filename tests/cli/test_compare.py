@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_day import write_config
 from wavy_market import waves
 
 Run = Callable[..., Any]
@@ -47,3 +48,12 @@ def test_what_is_no_result_is_one_line(results: tuple[Path, Path], run: Run, con
     ran = run("trade", "compare", a, b)
     assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1)
     assert run("trade", "compare", a, b.with_name("none.json")).code == 3
+
+
+def test_what_a_config_lists_is_told_by_the_names_that_set_takes(tmp_path: Path, run: Run) -> None:
+    written = []
+    for name, change in (("a", ()), ("b", ("--set", "strategies.cross.params.fast=9"))):
+        written.append(tmp_path / f"{name}.json")
+        written[-1].write_text(run("trade", "backtest", "-c", write_config(tmp_path), "--json", *change).out)
+    found = json.loads(run("trade", "compare", *written, "--json").out)
+    assert found["settings"] == [{"name": "strategies.cross.params.fast", "a": 5, "b": 9, "change": 4}]

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from tradingd.backtesting.errors import BacktestError
+from tradingd.config.overrides import label
 
 Value = str | int | float | bool | None
 
@@ -61,10 +62,15 @@ def _row(name: str, a: dict[str, Any], b: dict[str, Any]) -> Row:
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Value]]:
-    """(path, value) of everything that is no table and no list."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    """(path, value) of everything that is no table and no list; a path is one that --set takes."""
+    inner = value.items() if isinstance(value, dict) else _labelled(value) if isinstance(value, list) else None
     if inner is None:
         yield path, value
         return
     for key, each in inner:
         yield from _flat(each, f"{path}.{key}" if path else str(key))
+
+
+def _labelled(items: list[Any]) -> list[tuple[str, Any]]:
+    """By the names that --set takes, so that the order of a list is no difference."""
+    return [(label(item) or str(index), item) for index, item in enumerate(items)]
