@@ -17,7 +17,7 @@ Result = Annotated[
 
 
 def compare(a: Result, b: Result, as_json: AsJson = False) -> None:
-    """Set two backtests side by side: the settings that differ, and every figure.
+    """Set two backtests side by side: the settings that differ, every figure, and the main ones of each instrument.
 
     Example: trade compare before.json after.json
     """
@@ -29,7 +29,9 @@ def compare(a: Result, b: Result, as_json: AsJson = False) -> None:
 
 
 def _lines(a: str, b: str, found: "Comparison") -> list[str]:
-    rows = [("", a, b, "change"), *map(_cells, found.settings), ("", "", "", ""), *map(_cells, found.metrics)]
+    space = ("", "", "", "")
+    rows = [("", a, b, "change"), *map(_cells, found.settings), space, *map(_cells, found.metrics)]
+    rows += [space, *map(_cells, found.assets)] if found.assets else []
     warnings = [
         styled(f"not the same {what}", Mood.DOUBTFUL)
         for what, same in (("data", found.same_data), ("code", found.same_code))

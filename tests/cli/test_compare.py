@@ -57,3 +57,6 @@ def test_what_a_config_lists_is_told_by_the_names_that_set_takes(tmp_path: Path,
         written[-1].write_text(run("trade", "backtest", "-c", write_config(tmp_path), "--json", *change).out)
     found = json.loads(run("trade", "compare", *written, "--json").out)
     assert found["settings"] == [{"name": "strategies.cross.params.fast", "a": 5, "b": 9, "change": 4}]
+    a, b = (json.loads(path.read_text())["assets"]["SIM:BETA"]["fees"] for path in written)
+    assert {"name": "SIM:BETA.fees", "a": a, "b": b, "change": b - a} in found["assets"]
+    assert "SIM:ALFA.max_drawdown " in run("trade", "compare", *written).out

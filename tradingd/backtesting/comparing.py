@@ -10,6 +10,7 @@ from msgspec import Struct
 from tradingd.backtesting.errors import BacktestError
 from tradingd.config.overrides import label
 
+OF_ASSETS = ("closed_trades", "win_rate", "total_return", "fees", "max_drawdown")
 Value = str | int | float | bool | None
 
 
@@ -23,12 +24,13 @@ class Row(Struct):
 
 
 class Comparison(Struct):
-    """`settings` are those that differ; `data` and `code` say whether both had the same."""
+    """`settings` are those that differ; `assets` are figures of each instrument, of results of a config."""
 
     same_data: bool
     same_code: bool
     settings: list[Row]
     metrics: list[Row]
+    assets: list[Row]
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -50,7 +52,14 @@ def compare(a: dict[str, Any], b: dict[str, Any]) -> Comparison:
         same_code=a.get("code_digest") == b.get("code_digest"),
         settings=[_row(name, before, after) for name in names if before.get(name) != after.get(name)],
         metrics=[_row(name, a["metrics"], b["metrics"]) for name in dict.fromkeys([*a["metrics"], *b["metrics"]])],
+        assets=list(_assets(a.get("assets", {}), b.get("assets", {}))),
     )
+
+
+def _assets(a: dict[str, Any], b: dict[str, Any]) -> Iterator[Row]:
+    before, after = dict(_flat(a)), dict(_flat(b))
+    for asset in dict.fromkeys([*a, *b]):
+        yield from (_row(f"{asset}.{figure}", before, after) for figure in OF_ASSETS)
 
 
 def _row(name: str, a: dict[str, Any], b: dict[str, Any]) -> Row:
