@@ -1,16 +1,18 @@
 """Strategies that look ahead or declare too little are found; those that do not are left alone."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tradingd.backtesting.errors import BacktestError
-from tradingd.backtesting.probing import lookahead, warmup
+from tradingd.backtesting.probing import Lookahead, Warmup, lookahead, warmup
 from tradingd.columns import TIMEFRAMES
 from tradingd.feeds.bars.table import Bars
 from tradingd.strategies.contract import bar_of
 
+Asked = Callable[..., Lookahead | Warmup]
 CHEATS = '''
 from typing import Annotated
 from msgspec import Meta, Struct
@@ -95,6 +97,13 @@ def test_too_few_bars(bars: Bars) -> None:
     few = Bars(*(getattr(bars, name)[:39] for name in Bars.__slots__))
     with pytest.raises(BacktestError, match="39 bars are too few for this; 40 are the least"):
         lookahead("sma_cross", {}, few, Path())
+
+
+@pytest.mark.parametrize("asked", [lookahead, warmup])
+@pytest.mark.parametrize(("kind", "params"), [("trailing_atr", {}), ("sma_cross", {"slow": 500})])
+def test_one_that_says_nothing_is_no_proof(asked: Asked, kind: str, params: dict[str, int], bars: Bars) -> None:
+    with pytest.raises(BacktestError, match=f"{kind} never wants a position in these 400 bars, so there is nothing"):
+        asked(kind, params, bars, Path())
 
 
 def test_bars_as_strategies_see_them(bars: Bars) -> None:

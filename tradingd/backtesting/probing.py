@@ -44,6 +44,7 @@ def lookahead(kind: str, params: Params, bars: Bars, base: Path) -> Lookahead:
     _check_length(bars)
     array = bars.records()
     whole = _outs(kind, params, array, base)
+    _check_says_something(kind, whole)
     cuts = np.unique(np.linspace(1, len(bars), CUTS + 1)[:-1].astype(int))
     for cut in cuts.tolist():
         part = _outs(kind, params, array[:cut], base)
@@ -62,6 +63,7 @@ def warmup(kind: str, params: Params, bars: Bars, base: Path) -> Warmup:
     _check_length(bars)
     array = bars.records()
     whole = _outs(kind, params, array, base, warmup_bars=1)
+    _check_says_something(kind, whole)
     declared = load_single(kind, base).instantiate(params).warmup_bars
     needed = 1
     for start in np.unique(np.linspace(1, len(bars) // 2, CUTS).astype(int)).tolist():
@@ -85,3 +87,9 @@ def _same(a: Outs, b: Outs) -> Any:
 def _check_length(bars: Bars) -> None:
     if len(bars) < 2 * CUTS:
         raise BacktestError(f"{len(bars)} bars are too few for this; {2 * CUTS} are the least")
+
+
+def _check_says_something(kind: str, outs: Outs) -> None:
+    if not np.any(outs["target"]):
+        why = "so there is nothing to compare; it may need more of them, and an exit has nothing to leave here"
+        raise BacktestError(f"{kind} never wants a position in these {len(outs):,} bars, {why}")
