@@ -1,15 +1,22 @@
 """What docs/backtesting.md says is so: its Python runs, and what can be set can be set."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from wavy_market import waves
 
+from tradingd.backtesting.portfolio import run_config
 from tradingd.backtesting.result import Result
 from tradingd.backtesting.settings import plain, settings_of
+from tradingd.catalogue.shapes import SCHEMAS, Kind
+from tradingd.catalogue.store import Catalogue, new_record
+from tradingd.config.load import resolve
 from tradingd.config.overrides import apply_overrides, parse_value
+from tradingd.instruments import DAY_NS
 
 DOC = (Path(__file__).resolve().parents[2] / "docs" / "backtesting.md").read_text(encoding="utf-8")
 
@@ -29,6 +36,20 @@ def test_the_python_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (columns,) = re.findall(rf"^result\.{frame}  # polars: (.*)$", code, re.MULTILINE)
         said = columns.replace("entry and exit", "entry_ts_ns, entry_price, exit_ts_ns, exit_price")
         assert getattr(result, frame).columns == said.split(", ")
+
+
+def test_closes_of_a_catalogue_are_prints_of_the_feed_on_the_page(tmp_path: Path) -> None:
+    (feed,) = re.findall(r"^```toml\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL)
+    closes, days = [40.0, 41.5, 39.75], [DAY_NS * day for day in range(19_000, 19_004)]
+    blank = [None] * len(closes)
+    prices = {"open": blank, "high": blank, "low": blank, "close": closes, "volume": blank}
+    frame = pl.DataFrame({"ts_open_ns": days[:-1], "ts_close_ns": days[1:], **prices}, schema=SCHEMAS[Kind.BARS])
+    Catalogue(tmp_path / "data").write(new_record("US:KO", Kind.BARS, "1d", ()), frame)
+    stock = {"id": "US:KO", "asset_class": "equity", "tick_size": 0.01, "lot_size": 1, "currency": "USD"}
+    account = {"currency": "USD", "balance": "1000", "unit": "0.01"}
+    raw = {"name": "closes", "instruments": [stock], "accounts": [account], "bars": {"timeframes": ["1d"]}}
+    (played,) = run_config(resolve(raw | tomllib.loads(feed), tmp_path), tmp_path).assets
+    assert played.bars.close.tolist() == closes[:-1]  # the last day is over when the next one prints
 
 
 def test_what_can_be_set() -> None:
