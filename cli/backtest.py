@@ -138,9 +138,11 @@ def _asset_row(asset: "Traded") -> tuple[str, ...]:
 
 
 def _refusals(portfolio: "Portfolio") -> list[str]:
+    """What the gate has not let through, and what the feed could not read."""
     counts = Counter(refused.rule for refused in portfolio.refused)
     said = ", ".join(f"{count:,} by {rule}" for rule, count in counts.most_common())
-    return ["", f"orders refused: {said}"] if said else []
+    lines = [f"orders refused: {said}"] * bool(said) + [portfolio.why_rejected] * bool(portfolio.rejected)
+    return ["", *lines] if lines else []
 
 
 def _compared(result: "Result") -> dict[str, str | None]:

@@ -13,6 +13,7 @@ from tradingd.audit.replay import replay
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.portfolio import Portfolio, backtest_config, run_config
 from tradingd.config.load import resolve
+from tradingd.config.settings import Config
 from tradingd.events import AccountChanged, Event, OrderFilled
 from tradingd.journal.reader import JournalReader
 from tradingd.journal.verify import verify
@@ -134,6 +135,27 @@ def test_data_without_a_closed_bar_is_one_line(tmp_path: Path) -> None:
     short = CONFIG.replace("duration_s = 400", "duration_s = 1").replace('"1s", "1m"', '"1m"')
     with pytest.raises(BacktestError, match="no bar has closed"):
         backtest_config(write_config(tmp_path, short.replace('timeframe = "1s"', 'timeframe = "1m"')))
+
+
+def prints_of(folder: Path, *lines: str) -> Config:
+    (folder / "prints.csv").write_text("\n".join(["ts,price", *lines]) + "\n")
+    stock = {"id": "SIM:ALFA", "asset_class": "equity", "tick_size": 0.01, "lot_size": 1, "currency": "USD"}
+    file = {"path": "prints.csv", "instrument": "SIM:ALFA", "ts_unit": "s"}
+    file |= {"columns": {"ts_event": "ts", "price": "price"}}
+    feed = {"kind": "file", "name": "prints", "files": [file]}
+    account = {"currency": "USD", "balance": "1000", "unit": "0.01"}
+    raw = {"name": "prints", "instruments": [stock], "accounts": [account], "feeds": [feed]}
+    return resolve(raw | {"bars": {"timeframes": ["1m"]}}, folder)
+
+
+def test_rows_that_are_rejected_are_told(tmp_path: Path) -> None:
+    good = [f"{1_700_000_000 + 60 * minute},100" for minute in range(3)]
+    portfolio = run_config(prints_of(tmp_path, good[0], "soon,100", *good[1:], "1700000300,dear"), tmp_path)
+    assert portfolio.to_dict()["rejected"] == portfolio.rejected == 2
+    assert portfolio.why_rejected.startswith("rows of the feed rejected: 2, the first at prints.csv:3: ")
+    with pytest.raises(BacktestError, match=r"no bar has closed .*; rows of the feed rejected: 1, the first at prints"):
+        run_config(prints_of(tmp_path, "soon,100"), tmp_path)
+    assert run_config(prints_of(tmp_path, *good), tmp_path).why_rejected == ""
 
 
 def test_a_window_longer_than_the_data_is_the_reason_for_no_trade(tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ class Portfolio:
     assets: tuple[Traded, ...]
     refused: tuple[OrderRefused, ...]
     interest: Mapping[str, Sequence[Posted]]  # of accounts that hold several instruments, by currency
+    rejected: int = 0  # rows of the feed
+    why_rejected: str = ""  # in words
 
     @property
     def account(self) -> AccountSettings:
@@ -125,6 +127,7 @@ class Portfolio:
             "metrics": self.stats,
             "assets": {asset.instrument.id: asset.stats for asset in self.assets},
             "refused": len(self.refused),
+            "rejected": self.rejected,
             "settings": msgspec.to_builtins(self.core),
             "code_digest": self.code,
             "data_digest": {asset.instrument.id: asset.bars.digest() for asset in self.assets},
@@ -245,12 +248,22 @@ def run_config(config: Config, base: Path, journal: Path | None = None) -> Portf
     for commit in play(core, library, (feed.name,), feed.items(0), journal):
         record.take(commit.events)
         bars.append(commit.bars.rows)
+    rejected = _rejected(record)
     if not (assets := tuple(_assets(core, record, np.concatenate(bars)))):
-        raise BacktestError("no bar has closed in the data of the config, so there is nothing to tell of")
+        why = f"; {rejected}" if rejected else ""
+        raise BacktestError(f"no bar has closed in the data of the config, so there is nothing to tell of{why}")
     for told in (account.conversion for account in core.accounts if account.conversion):
         if told.instrument not in [asset.instrument.id for asset in assets]:
             raise BacktestError(f"{told.instrument} converts into {told.into}, and has no bars")
-    return Portfolio(core, library, assets, tuple(record.refused), record.interest)
+    return Portfolio(core, library, assets, tuple(record.refused), record.interest, record.rejected, rejected)
+
+
+def _rejected(record: Record) -> str:
+    """In words; empty where no row was."""
+    if record.first_rejected is None:
+        return ""
+    first = f"{record.first_rejected.where}: {record.first_rejected.reason}"
+    return f"rows of the feed rejected: {record.rejected:,}, the first at {first}"
 
 
 def _feed(config: Config, base: Path) -> RowFeed:

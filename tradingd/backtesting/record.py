@@ -21,6 +21,7 @@ from tradingd.events import (
     Anomaly,
     AnyBody,
     Event,
+    InputRejected,
     OrderFilled,
     OrderRefused,
     OrderRequested,
@@ -74,6 +75,8 @@ class Record:
     postings: dict[int, list[Posted]] = field(default_factory=lambda: defaultdict(list))
     interest: dict[str, list[Posted]] = field(default_factory=lambda: defaultdict(list))
     refused: list[OrderRefused] = field(default_factory=list)
+    rejected: int = 0  # rows of the feed
+    first_rejected: InputRejected | None = None
     _requests: dict[str, OrderRequested] = field(default_factory=dict)
     _earned: Counter[int] = field(default_factory=Counter)
 
@@ -131,6 +134,10 @@ class Record:
     def _refused(self, _ts_ns: int, body: OrderRefused) -> None:
         self.refused.append(body)
 
+    def _rejected(self, _ts_ns: int, body: InputRejected) -> None:
+        self.rejected += 1
+        self.first_rejected = self.first_rejected or body
+
     def _lots(self, index: int) -> Grid:
         return grid_of(self.instruments[index].lot_size)
 
@@ -176,6 +183,7 @@ _HEARD: dict[type[AnyBody], Any] = {
     PositionChanged: Record._position,
     Signal: Record._signal,
     OrderRefused: Record._refused,
+    InputRejected: Record._rejected,
 }
 
 
