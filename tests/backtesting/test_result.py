@@ -24,6 +24,14 @@ class Holds(PythonStrategy):
     def on_bar(self, state, bar, params):
         return Target(1.0)
 """
+LOW = """
+from tradingd.strategies.contract import compiled
+
+
+@compiled(params={"part": 0.5})
+def low(state, bar, params, out):
+    out.target, out.limit = 1.0, bar.close * params.part
+"""
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +157,16 @@ def test_no_trade_after_the_end_of_the_instrument_is_explained(engine: Literal["
     first = datetime.fromtimestamp(traded.trades["entry_ts_ns"][0] / 10**9, UTC).isoformat()
     ended = backtest("sma_cross", frame, engine=engine, instrument={"expires": first})
     assert ended.why_no_trades() == f"no trades: DATA:frame expires at {first}, before sma_cross trades"
+
+
+@pytest.mark.parametrize("engine", ["kernel", "event"])
+def test_no_trade_at_a_price_that_was_never_met_is_explained(
+    tmp_path: Path, engine: Literal["kernel", "event"]
+) -> None:
+    (tmp_path / "low.py").write_text(LOW)
+    said = backtest("low.py:low", waves(), base=tmp_path, engine=engine).why_no_trades()
+    assert str(said).endswith(", or waited for a limit or a trigger that was not met")
+    assert "waited" not in str(backtest("sma_cross", waves(), balance="10").why_no_trades())
 
 
 def test_numbers_of_notebooks_are_numbers() -> None:

@@ -214,7 +214,13 @@ class Result(Traded):
         wanted = f"what {self.settings.kind} wanted was less than {lot} (equity is {has})"
         share = self.settings.simulation.volume_share
         limited = "" if share is None else f", or a lot more than {share:g} of the volume of its bars"
-        return f"no trades: {wanted}, or came at the last close{limited}"
+        return f"no trades: {wanted}, or came at the last close{self._waited()}{limited}"
+
+    def _waited(self) -> str:
+        """Where a position was wanted at a price."""
+        wanted = self.executed.signals[self.executed.signals["target"] != 0.0]
+        has_price = np.isfinite(wanted["limit"]) | np.isfinite(wanted["trigger"])
+        return ", or waited for a limit or a trigger that was not met" if has_price.any() else ""
 
     def _expires_before_it_trades(self) -> bool:
         """Before the open that the first wanted position is for."""
