@@ -59,10 +59,10 @@ def backtest(
     Example: trade backtest --strategy sma_cross --data data/US+GOOG/bars-1d.parquet --set strategy.fast=10
     """
     if config:
-        single = {"strategy": strategy, "data": data, "balance": balance, "engine": engine, "report": report}
+        single = {"strategy": strategy, "data": data, "balance": balance, "engine": engine}
         single["funding"] = funding
         _refuse_with_config(**single, compare_engines=compare_engines)
-        _of_config(config, overrides, journal, trades, as_json)
+        _of_config(config, overrides, journal, trades, report, as_json)
         return
     if not strategy or not data:
         raise frame.UsageError("give --strategy and --data, or --config: `trade backtest -h` has an example")
@@ -78,12 +78,7 @@ def backtest(
         journal=journal,
         funding=funding,
     )
-    if trades:
-        result.trades.write_parquet(trades)
-    if report:
-        from tradingd.backtesting.report import write_report
-
-        write_report(result, report)
+    _write(result, trades, report)
     engines = _compared(result) if compare_engines else {}
     # a digest of all bars takes longer than the run: only where it is told
     answer(result.to_dict() | engines if as_json else {}, _lines(result) + _told(engines), as_json)
@@ -100,15 +95,28 @@ def _refuse_with_config(**given: object) -> None:
 
 
 def _of_config(
-    config: Path, overrides: list[str] | None, journal: Path | None, trades: Path | None, as_json: bool
+    config: Path,
+    overrides: list[str] | None,
+    journal: Path | None,
+    trades: Path | None,
+    report: Path | None,
+    as_json: bool,
 ) -> None:
     from tradingd.backtesting.portfolio import backtest_config
 
     portfolio = backtest_config(config, overrides or [], journal)
-    if trades:
-        portfolio.trades.write_parquet(trades)
+    _write(portfolio, trades, report)
     answer(portfolio.to_dict() if as_json else {}, _portfolio_lines(portfolio), as_json)
     _end_with(None if portfolio.trades.height else f"no trades: {portfolio.why_no_trades()}")
+
+
+def _write(result: "Result | Portfolio", trades: Path | None, report: Path | None) -> None:
+    if trades:
+        result.trades.write_parquet(trades)
+    if report:
+        from tradingd.backtesting.report import write_report
+
+        write_report(result, report)
 
 
 def _end_with(why: str | None) -> None:

@@ -23,6 +23,7 @@ from tradingd.backtesting.report.origin import command
 from tradingd.backtesting.report.protection import protection
 from tradingd.backtesting.report.sampling import bucket_size, candles, kept, means
 from tradingd.backtesting.report.tables import cost_frame, year_return
+from tradingd.backtesting.report.told import of_result
 from tradingd.backtesting.result import Result
 from tradingd.kernels.book import INTRABAR
 from tradingd.kernels.indicators import bollinger, sma
@@ -113,7 +114,7 @@ def test_what_users_name_is_escaped(tmp_path: Path) -> None:
     made = page(backtest("idea.py:Idea", waves(50), instrument=settings, base=tmp_path))
     assert "alert(1)</script>" not in made and "<b>" not in made and "\u2028" not in made
     assert "X:&lt;b&gt;&amp;&quot;&#x27;&lt;/title&gt;" in made
-    assert list(data_of(made)["lines"]) == [evil]
+    assert list(data_of(made)["assets"][0]["lines"]) == [evil]
     assert json.loads(script_data([evil])) == [evil] and not re.search("[<>&\u2028]", script_data([evil]))
     assert tag("p", "<i>", kind='"') == '<p class="&quot;">&lt;i&gt;</p>'
 
@@ -125,14 +126,14 @@ def test_lines_that_do_not_fit_the_bars(tmp_path: Path) -> None:
 
 
 def test_the_lines_of_the_built_in_strategies(result: Result) -> None:
-    close = result.bars.close
+    close, told = result.bars.close, of_result(result)
     upper, mean, lower = bollinger(close, 10, 1.2)
     for name, values in {"upper band": upper, "mean": mean, "lower band": lower}.items():
-        np.testing.assert_array_equal(series.lines(result)[name], values)
-    crossed = series.lines(backtest("sma_cross", waves(100), {"fast": 3, "slow": 7}))
+        np.testing.assert_array_equal(told.parts[0].lines[name], values)
+    crossed = of_result(backtest("sma_cross", waves(100), {"fast": 3, "slow": 7})).parts[0].lines
     np.testing.assert_array_equal(crossed["SMA 3"], sma(waves(100)["close"].to_numpy(), 3))
     assert list(crossed) == ["SMA 3", "SMA 7"]
-    assert series.lines(backtest("coin_flip", waves(100))) == {}
+    assert of_result(backtest("coin_flip", waves(100))).parts[0].lines == {}
 
 
 def test_candles_and_curves_keep_what_is_extreme(result: Result) -> None:
@@ -152,7 +153,7 @@ def test_candles_and_curves_keep_what_is_extreme(result: Result) -> None:
 
 
 def test_months_multiply_to_years_and_years_to_the_whole(result: Result, text: str) -> None:
-    monthly = monthly_returns(series.daily_of(result), 100_000.0)
+    monthly = monthly_returns(series.daily_of(of_result(result)), 100_000.0)
     years = [year_return(year["return"]) or 0.0 for year in monthly.partition_by("year", maintain_order=True)]
     assert np.prod([1 + each for each in years]) - 1 == pytest.approx(result.metrics.total_return)
     heat = text.partition("Monthly returns</caption>")[2].partition("</table>")[0]
@@ -195,7 +196,7 @@ def test_a_spread_is_a_cost_of_what_meets_it() -> None:
     made = backtest("sma_cross", waves(), instrument={"spread_ticks": 4, "recorded_side": "bid"})
     fills = made.fills.filter(pl.col("reason") == "decision")
     bought = float(fills.filter(pl.col("quantity") > 0)["quantity"].sum())
-    assert cost_frame(made)["slippage"].sum() == pytest.approx(bought * 4 * made.instrument.tick_size)
+    assert cost_frame(of_result(made))["slippage"].sum() == pytest.approx(bought * 4 * made.instrument.tick_size)
 
 
 def test_orders_that_are_filled_in_part_are_told() -> None:
@@ -207,7 +208,7 @@ def test_orders_that_are_filled_in_part_are_told() -> None:
 
 
 def test_costs_are_those_of_the_fills(result: Result, text: str) -> None:
-    frame, fills = cost_frame(result), result.fills
+    frame, fills = cost_frame(of_result(result)), result.fills
     by_decision = fills.filter(pl.col("reason") == "decision")
     slipped = np.abs(by_decision["price"].to_numpy() - result.bars.open[by_decision["bar"].to_numpy()])
     paid = float((slipped * by_decision["quantity"].abs().to_numpy()).sum())
@@ -262,7 +263,7 @@ def test_many_bars_and_many_trades_are_said_to_be_fewer(monkeypatch: pytest.Monk
     many = backtest("mean_reversion", waves(2000), exits=[{"kind": "fixed_ratio"}])
     made, data = page(many), data_of(page(many))
     assert "Each candle holds 7 bars" in made and f"The first 5 of {len(many.trades)} trades" in made
-    assert len(data["candles"]["time"]) <= 300 and len(data["trades"]["side"]) == 5
+    assert len(data["assets"][0]["candles"]["time"]) <= 300 and len(data["trades"]["side"]) == 5
     curve = data["curve"]
     assert len(curve["time"]) < 800 and sorted(set(curve["time"])) == curve["time"]
     assert max(curve["equity"]) == pytest.approx(many.executed.equity.max(), abs=0.01)
@@ -272,9 +273,10 @@ def test_many_bars_and_many_trades_are_said_to_be_fewer(monkeypatch: pytest.Monk
 def test_the_data_of_the_charts(result: Result, text: str) -> None:
     data, trades = data_of(text), result.trades
     assert data["trades"]["profit"] == pytest.approx(trades["profit"].to_list(), abs=0.01)
-    assert data["candles"]["close"] == result.bars.close.tolist()
-    assert data["candles"]["time"] == (result.bars.ts_open_ns // 10**9).tolist()
-    assert set(data["protection"]) == {"stop", "take_profit"} and data["rolling"]["days"] == 126
+    (drawn,) = data["assets"]
+    assert drawn["candles"]["close"] == result.bars.close.tolist()
+    assert drawn["candles"]["time"] == (result.bars.ts_open_ns // 10**9).tolist()
+    assert set(drawn["protection"]) == {"stop", "take_profit"} and data["rolling"]["days"] == 126
     assert all(len(column) == len(trades) for column in data["trades"].values())
     assert text.count("\n") > 100 and len(text) < 800_000
 
@@ -283,7 +285,7 @@ def test_the_last_window_is_that_of_the_last_days(result: Result, text: str) -> 
     rolling = data_of(text)["rolling"]
     assert {len(column) for name, column in rolling.items() if name != "days"} == {800}
     held = daily_returns(result.bars.ts_close_ns, result.bars.close, float(result.bars.open[0])).tail(126)
-    ours = series.daily_of(result).tail(126)
+    ours = series.daily_of(of_result(result)).tail(126)
     assert rolling["beta"][-1] == pytest.approx(relative_to(ours, held).beta, abs=1e-4)
     downside = np.sqrt(np.minimum(ours["return"].to_numpy(), 0.0) ** 2 @ np.ones(126) / 126)
     assert rolling["sortino"][-1] == pytest.approx(ours["return"].mean() / downside * math.sqrt(365), abs=1e-3)

@@ -66,8 +66,10 @@ def test_what_is_wrong_is_one_line(bars: Path, run: Run, arguments: tuple[str, s
 
 
 def test_a_config_is_run_whole(run: Run, tmp_path: Path) -> None:
-    ran = run("trade", "backtest", "-c", write_config(tmp_path), "--trades", tmp_path / "trades.parquet")
+    written = ("--trades", tmp_path / "trades.parquet", "--report", tmp_path / "report.html")
+    ran = run("trade", "backtest", "-c", write_config(tmp_path), *written)
     assert (ran.code, ran.err) == (0, "")
+    assert "cross, coin on SIM:ALFA, SIM:BETA" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert ran.out.startswith("cross, coin on 2 instruments: ")
     assert ran.out.count("SIM:BETA") == 1
     assert set(pl.read_parquet(tmp_path / "trades.parquet")["instrument"]) == {"SIM:ALFA", "SIM:BETA"}

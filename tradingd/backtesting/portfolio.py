@@ -75,7 +75,7 @@ class Portfolio:
     def trades(self) -> pl.DataFrame:
         """Round trips of each instrument, flat to flat, in the order in which they began. What was made in another
         currency counts as it did at the end of the trip."""
-        frames = [self._trades(asset).with_columns(instrument=pl.lit(asset.instrument.id)) for asset in self.assets]
+        frames = [self.trades_of(asset).with_columns(instrument=pl.lit(asset.instrument.id)) for asset in self.assets]
         return pl.concat(frames).sort("entry_ts_ns", maintain_order=True)
 
     @cached_property
@@ -85,8 +85,8 @@ class Portfolio:
             self._equity,
             self._exposure,
             self.trades,
-            turnover=sum(float((asset.notionals * self._rates_of_fills(asset)).sum()) for asset in self.assets),
-            fees=sum(float((asset.fills["fee"] * self._rates_of_fills(asset)).sum()) for asset in self.assets),
+            turnover=sum(float((asset.notionals * self.rates_of_fills(asset)).sum()) for asset in self.assets),
+            fees=sum(float((asset.fills["fee"] * self.rates_of_fills(asset)).sum()) for asset in self.assets),
             financing=self.financing,
             initial=self.initial,
         )
@@ -168,12 +168,14 @@ class Portfolio:
         opened = (self._rates(a, self.ts_ns) * (a.balance_units / a.units_per_one) for a in self.core.accounts)
         return sum(opened, np.zeros(len(self.ts_ns)))
 
-    def _trades(self, asset: Traded) -> pl.DataFrame:
+    def trades_of(self, asset: Traded) -> pl.DataFrame:
+        """Its round trips with money of the portfolio's account."""
         ends = asset.trades["exit_ts_ns"].fill_null(int(self.ts_ns[-1])).to_numpy()
         rates = pl.Series(self._rates(asset.account, ends))
         return asset.trades.with_columns(pl.col("profit") * rates, pl.col("fees") * rates)
 
-    def _rates_of_fills(self, asset: Traded) -> pl.Series:
+    def rates_of_fills(self, asset: Traded) -> pl.Series:
+        """From its account's money to the portfolio's, at the time of each fill."""
         return pl.Series(self._rates(asset.account, asset.fills["ts"].dt.epoch("ns").to_numpy()), dtype=pl.Float64)
 
     def _rates(self, account: AccountSettings, ts_ns: I64) -> F64:

@@ -5,7 +5,9 @@ const report = JSON.parse(document.getElementById("data").textContent);
 const LWC = LightweightCharts;
 const LINES = ["one", "two", "three"];
 const MARK_PX = 12; // where a trade has less room, only its entry has a mark
-const repaints = [];
+const assets = report.assets;
+let repaints = []; // of what is being drawn: the chart of prices is drawn anew for each instrument
+const repainted = [repaints];
 
 const element = (id) => document.getElementById(id);
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
@@ -22,7 +24,7 @@ function painted(paint) {
   paint();
 }
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => repaints.forEach((paint) => paint()));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => repainted.flat().forEach((paint) => paint()));
 
 function newChart(id) {
   const place = element(id);
@@ -112,20 +114,53 @@ function canBeHidden(part, series) {
 }
 
 const said = (name, value, form) => name + " " + (value === null || value === undefined ? "–" : form(value));
-const price = decimals(report.precision, report.precision);
 const money = decimals(report.money_decimals, report.money_decimals);
 const moment = (s) => new Date(s * 1000).toISOString().replace("T", " ").slice(0, report.bar_s >= 86400 ? 10 : report.bar_s >= 60 ? 16 : 19);
 
 // --- price -------------------------------------------------------------------------------------------------------------
 
-const candles = report.candles;
-const priceChart = newChart("price-chart");
-const candleSeries = addCandles();
-const markers = LWC.createSeriesMarkers(candleSeries, []);
-const way = addLine(priceChart, "mark", { lineStyle: LWC.LineStyle.Dashed, lineWidth: 2, autoscaleInfoProvider: () => null });
+const trades = report.trades;
+const countTrades = trades.side.length;
+const tradesOf = assets.map(() => []); // of each instrument, in the order in which they began
+trades.asset.forEach((asset, i) => tradesOf[asset].push(i));
+const priceRepaints = [];
+repainted.push(priceRepaints);
+let shown = 0; // the instrument
+let candles, priceChart, candleSeries, markers, way;
 
-function addCandles() {
-  const format = { type: "price", precision: report.precision, minMove: 10 ** -report.precision };
+function showAsset(n) {
+  shown = n;
+  priceChart?.remove();
+  element("price-legend").replaceChildren();
+  element("price-asset").value = n;
+  const before = repaints;
+  repaints = priceRepaints;
+  repaints.length = 0;
+  drawPrices(assets[n]);
+  repaints.push(showMarkers);
+  repaints = before;
+}
+
+function drawPrices(asset) {
+  const price = decimals(asset.precision, asset.precision);
+  candles = asset.candles;
+  priceChart = newChart("price-chart");
+  candleSeries = addCandles(asset.precision);
+  markers = LWC.createSeriesMarkers(candleSeries, []);
+  way = addLine(priceChart, "mark", { lineStyle: LWC.LineStyle.Dashed, lineWidth: 2, autoscaleInfoProvider: () => null });
+  const drawn = Object.entries(asset.lines).map(([name, values], i) => drawLine(name, values, LINES[i % LINES.length]));
+  const rests = Object.entries(asset.protection).map(([name, values]) => drawRest(name, values));
+  legend("price-legend", priceChart, candles.time, [
+    { text: (i) => moment(candles.time[i]) },
+    ...["open", "high", "low", "close"].map((name) => ({ text: (i) => said(name, asset.candles[name][i], price) })),
+    ...[...drawn, ...rests].map(({ name, values, tone, series }) => ({ tone, series, text: (i) => said(name, values[i], price) })),
+  ]);
+  priceChart.timeScale().subscribeVisibleLogicalRangeChange(showMarkersSoon);
+  priceChart.timeScale().fitContent();
+}
+
+function addCandles(precision) {
+  const format = { type: "price", precision, minMove: 10 ** -precision };
   const series = priceChart.addSeries(LWC.CandlestickSeries, { priceFormat: format, priceLineVisible: false });
   painted(() => series.applyOptions(candleColours()));
   series.setData(candles.time.map((time, i) => ({ time, open: candles.open[i], high: candles.high[i], low: candles.low[i], close: candles.close[i] })));
@@ -137,9 +172,6 @@ function candleColours() {
   const [up, down] = [colour("win"), colour("loss")];
   return { upColor: colour("ground"), downColor: down, borderUpColor: up, borderDownColor: down, wickUpColor: up, wickDownColor: down };
 }
-
-const drawn = Object.entries(report.lines).map(([name, values], i) => drawLine(name, values, LINES[i % LINES.length]));
-const rests = Object.entries(report.protection).map(([name, values]) => drawRest(name, values));
 
 function drawLine(name, values, tone) {
   const series = addLine(priceChart, tone, { lineWidth: 1 });
@@ -154,29 +186,20 @@ function drawRest(name, values) {
   return { name: name.replace("_", " "), values, tone, series };
 }
 
-legend("price-legend", priceChart, candles.time, [
-  { text: (i) => moment(candles.time[i]) },
-  ...["open", "high", "low", "close"].map((name) => ({ text: (i) => said(name, candles[name][i], price) })),
-  ...[...drawn, ...rests].map(({ name, values, tone, series }) => ({ tone, series, text: (i) => said(name, values[i], price) })),
-]);
-
-const trades = report.trades;
-const countTrades = trades.side.length;
-
-// The first trade that a candle or one after it belongs to.
-function firstTradeFrom(candle) {
-  let [low, high] = [0, countTrades];
+// The first of these trades that a candle or one after it belongs to.
+function firstTradeFrom(own, candle) {
+  let [low, high] = [0, own.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (trades.last[middle] < candle) low = middle + 1;
+    if (trades.last[own[middle]] < candle) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
 function tradesBetween(from, to) {
-  const found = [];
-  for (let i = firstTradeFrom(from); i < countTrades && trades.first[i] <= to; i++) found.push(i);
+  const [own, found] = [tradesOf[shown], []];
+  for (let k = firstTradeFrom(own, from); k < own.length && trades.first[own[k]] <= to; k++) found.push(own[k]);
   return found;
 }
 
@@ -233,12 +256,14 @@ function showMarkersSoon() {
   });
 }
 
-priceChart.timeScale().subscribeVisibleLogicalRangeChange(showMarkersSoon);
-repaints.push(showMarkers);
 element("price-whole").addEventListener("click", () => priceChart.timeScale().fitContent());
-priceChart.timeScale().fitContent();
+element("price-of").hidden = assets.length === 1;
+element("price-asset").append(...assets.map(({ name }, n) => new Option(name, n)));
+element("price-asset").addEventListener("change", (event) => showAsset(Number(event.target.value)));
+showAsset(0);
 
 function showTrade(i) {
+  if (trades.asset[i] !== shown) showAsset(trades.asset[i]);
   const [first, last] = [trades.first[i], trades.last[i]];
   const around = Math.max(20, last - first);
   priceChart.timeScale().setVisibleLogicalRange({ from: first - around, to: last + around });

@@ -1,7 +1,7 @@
 """Where a result came from: its settings, digests and versions, and the command that gives it again."""
 
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -10,33 +10,27 @@ from tradingd.backtesting.result import Result
 from tradingd.backtesting.settings import BacktestSettings
 from tradingd.instruments import AccountSettings, AssetClass, Instrument
 from tradingd.rerun import versions
-from tradingd.strategies.contract import CompiledStrategy
+
+if TYPE_CHECKING:
+    from tradingd.backtesting.report.told import Told
 
 DATA = "FILE"  # a result knows its bars, not the file that they came from
 
 
-def params_of(result: Result, kind: str, given: dict[str, Any]) -> dict[str, Any]:
-    """All of a strategy's or an exit's, also those at their defaults."""
-    strategy = result.library[kind]
-    if isinstance(strategy, CompiledStrategy):
-        return strategy.resolve(given)
-    return dict(msgspec.to_builtins(strategy.instantiate(given).params))
-
-
-def origin(result: Result) -> Html:
-    seed = params_of(result, result.settings.kind, result.settings.strategy).get("seed")
+def origin(told: "Told") -> Html:
+    seeds = [str(kind.params["seed"]) for kind in told.kinds if "seed" in kind.params]
     rows = [
-        ("data digest", result.data),
-        ("code digest", result.code),
-        *((f"digest of {kind}", strategy.digest) for kind, strategy in result.library.items()),
-        *((name, text) for name, text in versions().items()),
-        ("seed", "none among the parameters" if seed is None else str(seed)),
+        *told.data.items(),
+        ("code digest", told.code),
+        *((f"digest of {kind}", strategy.digest) for kind, strategy in told.library.items()),
+        *versions().items(),
+        ("seed", ", ".join(seeds) or "none among the parameters"),
     ]
     return table("Digests and versions", (), rows, "digests")
 
 
-def settings_text(result: Result) -> Html:
-    text = msgspec.json.format(msgspec.json.encode(result.settings), indent=2).decode()
+def settings_text(told: "Told") -> Html:
+    text = msgspec.json.format(msgspec.json.encode(told.settings), indent=2).decode()
     return tag("details", tag("summary", "All settings, as JSON"), tag("pre", text, tabindex="0"))
 
 

@@ -4,53 +4,60 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from tradingd.backtesting.drawdowns import DAY_NS
 from tradingd.backtesting.report.drawings import histogram, scatter
 from tradingd.backtesting.report.figures import groups, span, tiles
 from tradingd.backtesting.report.markup import Html, joined, script_data, tag
-from tradingd.backtesting.report.origin import command, origin, params_of, settings_text
+from tradingd.backtesting.report.origin import origin, settings_text
 from tradingd.backtesting.report.sampling import NS
 from tradingd.backtesting.report.series import Series, bar_seconds, chart_data, daily_of, has_protection
-from tradingd.backtesting.report.tables import costs, drawdowns, gross_and_net, market, months, notices
+from tradingd.backtesting.report.tables import costs, drawdowns, gross_and_net, instruments, market, months, notices
+from tradingd.backtesting.report.told import Kind, Told, of_portfolio, of_result
 from tradingd.backtesting.result import Result
+
+if TYPE_CHECKING:
+    from tradingd.backtesting.portfolio import Portfolio
 
 SCRIPTS = ("vendor/lightweight-charts.js", "charts.js", "trades.js")
 
 
-def write_report(result: Result, path: Path) -> None:
+def write_report(result: "Result | Portfolio", path: Path) -> None:
     """One HTML file that loads nothing. Raises OSError, and StrategyError for lines that do not fit the bars."""
     path.write_text(page(result), encoding="utf-8")
 
 
-def page(result: Result) -> str:
-    data = chart_data(result)
-    metrics, currency = result.metrics, result.settings.account.currency
+def page(result: "Result | Portfolio") -> str:
+    told = of_result(result) if isinstance(result, Result) else of_portfolio(result)
+    data = chart_data(told)
     return Template(_file("page.html")).substitute(
-        title=escape(f"{result.settings.kind} on {result.settings.instrument.id}"),
+        title=escape(told.title),
         style=_file("report.css"),
         scripts=joined(tag("script", Html(_file(name))) for name in SCRIPTS),
         data=script_data(data),
-        period=escape(_period(result)),
-        params=_params(result),
-        notices=joined(tag("p", text, kind="notice") for text in notices(result)),
-        tiles=tiles(metrics, currency),
-        figures=groups(metrics, currency),
-        market=market(result),
-        sampled=escape(_sampled(result, data)),
+        period=escape(_period(told)),
+        params=joined(_param_list(kind) for kind in told.kinds),
+        notices=joined(tag("p", text, kind="notice") for text in notices(told)),
+        tiles=tiles(told.metrics, told.currency),
+        figures=groups(told.metrics, told.currency),
+        market=market(told),
+        instruments=instruments(told),
+        sampled=escape(_sampled(told, data)),
         rolling=escape(_rolling(data)),
-        months=months(result),
-        drawdowns=drawdowns(result),
-        drawings=_drawings(result),
-        capped=escape(_capped(result, data)),
-        profit=gross_and_net(result),
-        costs=costs(result),
-        command=escape(command(result)),
-        origin=origin(result),
-        settings=settings_text(result),
+        months=months(told),
+        drawdowns=drawdowns(told),
+        drawings=_drawings(told),
+        capped=escape(_capped(told, data)),
+        profit=gross_and_net(told),
+        costs=costs(told),
+        again=escape(told.again),
+        command=escape(told.command),
+        origin=origin(told),
+        settings=settings_text(told),
     )
 
 
@@ -58,41 +65,44 @@ def _file(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _period(result: Result) -> str:
-    bars, settings = result.bars, result.settings
-    unit = "D" if bar_seconds(bars) * NS >= DAY_NS else "m"
+def _period(told: Told) -> str:
+    finest = min((part.asset.bars for part in told.parts), key=bar_seconds)
+    unit = "D" if bar_seconds(finest) * NS >= DAY_NS else "m"
+    opened = min(int(part.asset.bars.ts_open_ns[0]) for part in told.parts)
     first, last = (
-        str(np.datetime64(int(ns), "ns").astype(f"datetime64[{unit}]")).replace("T", " ")
-        for ns in (bars.ts_open_ns[0], bars.ts_close_ns[-1] - (unit == "D"))
+        str(np.datetime64(ns, "ns").astype(f"datetime64[{unit}]")).replace("T", " ")
+        for ns in (opened, int(told.ts_ns[-1]) - (unit == "D"))
     )
-    bars_text = f"{len(bars):,} {'bar' if len(bars) == 1 else 'bars'} of {span(bar_seconds(bars))}"
-    return f"{first} to {last} UTC; {bars_text}; {settings.account.balance} {settings.account.currency}"
+    count = sum(len(part.asset.bars) for part in told.parts)
+    bars_text = f"{count:,} {'bar' if count == 1 else 'bars'} of {span(bar_seconds(finest))}"
+    return f"{first} to {last} UTC; {bars_text}; {told.account.balance} {told.currency}"
 
 
-def _params(result: Result) -> Html:
-    """Of the strategy and of its exits; those that were not given are the defaults."""
-    settings = result.settings
-    lists = [_param_list("strategy", result, settings.kind, settings.strategy)]
-    lists += [_param_list("exit", result, leave.kind, leave.params) for leave in settings.exits]
-    return joined(lists)
-
-
-def _param_list(role: str, result: Result, kind: str, given: dict[str, Any]) -> Html:
+def _param_list(kind: Kind) -> Html:
+    """Those that were not given are the defaults."""
     parts = [
-        tag("li", f"{name} = {value}", *([] if name in given else [tag("small", " default")]))
-        for name, value in params_of(result, kind, given).items()
+        tag("li", f"{name} = {value}", *([] if name in kind.given else [tag("small", " default")]))
+        for name, value in kind.params.items()
     ]
-    return tag("ul", tag("li", tag("small", f"{role} "), kind), *parts, kind="params")
+    return tag("ul", tag("li", tag("small", f"{kind.role} "), kind.kind), *parts, kind="params")
 
 
-def _sampled(result: Result, data: Series) -> str:
+def _sampled(told: Told, data: Series) -> str:
     """What the charts do not show of so many bars."""
-    size, said = data["bars_per_candle"], ""
-    if size > 1:
-        said = f"Each candle holds {size:,} bars; lines and stops are those at its end."
-    if not has_protection(result, size):
-        said += " Stops are left out, because most trades are shorter than a candle."
-    return f"{said} {_capped(result, data)}".strip()
+    sizes = [asset["bars_per_candle"] for asset in data["assets"]]
+    said = ""
+    if max(sizes) > 1:
+        many = f"{sizes[0]:,}" if len(set(sizes)) == 1 else f"up to {max(sizes):,}"
+        said = f"Each candle holds {many} bars; lines and stops are those at its end."
+    if not all(has_protection(part, size) for part, size in zip(told.parts, sizes, strict=True)):
+        said += f" Stops are left out {_why_no_stops(told)}."
+    return f"{said} {_capped(told, data)}".strip()
+
+
+def _why_no_stops(told: Told) -> str:
+    if all(part.decided_by_one for part in told.parts):
+        return "where most trades are shorter than a candle"
+    return "where several strategies decide together, or most trades are shorter than a candle"
 
 
 def _rolling(data: Series) -> str:
@@ -101,14 +111,14 @@ def _rolling(data: Series) -> str:
     return f"Of the last {data['rolling']['days']} days, annual."
 
 
-def _capped(result: Result, data: Series) -> str:
-    held, every = len(data["trades"]["side"]), len(result.trades)
+def _capped(told: Told, data: Series) -> str:
+    held, every = len(data["trades"]["side"]), told.trades.height
     return f"The first {held:,} of {every:,} trades are shown; --trades has all." if held < every else ""
 
 
-def _drawings(result: Result) -> Html:
-    closed = result.trades.filter(result.trades["exit_ts_ns"].is_not_null())
-    daily = daily_of(result)["return"].drop_nulls().to_numpy()
+def _drawings(told: Told) -> Html:
+    closed = told.trades.filter(pl.col("exit_ts_ns").is_not_null())
+    daily = daily_of(told)["return"].drop_nulls().to_numpy()
     return joined(
         [
             histogram("Daily returns", daily, "daily returns"),

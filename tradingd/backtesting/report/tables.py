@@ -10,17 +10,18 @@ from tradingd.backtesting.metrics import monthly_returns, relative_to
 from tradingd.backtesting.report.figures import UNDEFINED, Form, forms, shown
 from tradingd.backtesting.report.markup import Html, table, tag
 from tradingd.backtesting.report.sampling import NS
-from tradingd.backtesting.report.series import bar_seconds, daily_of, daily_of_holding, initial_equity
-from tradingd.backtesting.result import REASONS, Result
+from tradingd.backtesting.report.series import bar_seconds, daily_of, daily_of_holding
+from tradingd.backtesting.report.told import Part, Told
+from tradingd.backtesting.result import REASONS, Traded
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DRAWDOWNS = 10
 FULL_HEAT = 0.1  # the return of a month from which on a cell has the full colour
 
 
-def months(result: Result) -> Html:
+def months(told: Told) -> Html:
     """A row per year, with what its months make together."""
-    monthly = monthly_returns(daily_of(result), initial_equity(result))
+    monthly = monthly_returns(daily_of(told), told.initial)
     years = monthly.partition_by("year", maintain_order=True)
     return table("Monthly returns", ("Year", *MONTHS, "Year in all"), [_year(year) for year in years], "months")
 
@@ -48,13 +49,17 @@ def _heat(value: float | None) -> Html:
     )
 
 
-def drawdowns(result: Result) -> Html:
-    deepest = deepest_drawdowns(result.bars.ts_close_ns, result.executed.equity, initial_equity(result), DRAWDOWNS)
+def drawdowns(told: Told) -> Html:
+    deepest = deepest_drawdowns(told.ts_ns, told.equity, told.initial, DRAWDOWNS)
     if deepest.is_empty():
         return tag("p", "Equity never stood below its peak.", kind="quiet")
-    rows = [_drawdown(row, bar_seconds(result.bars)) for row in deepest.iter_rows()]
+    rows = [_drawdown(row, finest_s(told)) for row in deepest.iter_rows()]
     head = ("Peak", "Valley", "Recovery", "Depth", "Days to recovery")
     return table("The deepest drawdowns", head, rows)
+
+
+def finest_s(told: Told) -> float:
+    return min(bar_seconds(part.asset.bars) for part in told.parts)
 
 
 def _drawdown(row: tuple[int, int, int | None, float, float], bar_s: float) -> tuple[str, ...]:
@@ -71,15 +76,15 @@ def close_text(ts_ns: int, bar_s: float) -> str:
     return str(np.datetime64(ts_ns, "ns").astype("datetime64[m]")).replace("T", " ")
 
 
-def costs(result: Result) -> Html:
+def costs(told: Told) -> Html:
     """Fills by why they were, and what they cost."""
-    by_reason = {row[0]: row[1:] for row in cost_frame(result).iter_rows()}
-    money = forms(initial_equity(result))["money"]
+    by_reason = {row[0]: row[1:] for row in cost_frame(told).iter_rows()}
+    money = forms(told.initial)["money"]
     rows = [_cost(name, by_reason[name], money) for name in REASONS if name in by_reason]
     rows.append(
         _cost("all", [sum(column) for column in zip((0, 0.0, 0.0, 0.0), *by_reason.values(), strict=True)], money)
     )
-    currency = result.settings.account.currency
+    currency = told.currency
     head = ("Reason", "Fills", f"Notional, {currency}", f"Fees, {currency}", f"Slippage, {currency}")
     return table("Fills and what they cost", head, rows)
 
@@ -89,31 +94,37 @@ def _cost(name: str, numbers: Sequence[float], money: Form) -> tuple[str, ...]:
     return name.replace("_", " "), f"{fills:,}", money(notional), money(fees), money(slippage)
 
 
-def cost_frame(result: Result) -> pl.DataFrame:
+def cost_frame(told: Told) -> pl.DataFrame:
     """reason, fills, notional, fees, slippage with the spread. What rounding to the tick took is not counted;
     limit orders have none."""
-    instrument = result.settings.instrument
-    units = pl.col("quantity").abs() * instrument.multiplier
-    simulation = result.settings.simulation
+    fills = pl.concat([_costs(part, told.slippage) for part in told.parts])
+    return fills.group_by("reason", maintain_order=True).agg(
+        pl.len(), pl.col("notional").sum(), pl.col("fee").sum(), pl.col("slippage").sum()
+    )
+
+
+def _costs(part: Part, slippage: tuple[float, int]) -> pl.DataFrame:
+    """A row per fill."""
+    instrument, (rate, ticks) = part.asset.instrument, slippage
+    units = pl.col("quantity").abs() * instrument.multiplier * pl.Series(part.rates)
     half_ticks = (
         pl.when(pl.col("quantity") > 0).then(instrument.half_ticks_to(1)).otherwise(instrument.half_ticks_to(-1))
     )
-    slipped_ticks = simulation.slippage_ticks + half_ticks / 2
-    slip = simulation.slippage_rate * pl.col("price").abs() + slipped_ticks * instrument.tick_size
-    return result.fills.group_by("reason", maintain_order=True).agg(
-        pl.len(),
-        (units * pl.col("price").abs()).sum(),
-        pl.col("fee").sum(),
-        slippage=(units * slip).filter(~pl.col("is_limit")).sum(),
+    slip = rate * pl.col("price").abs() + (ticks + half_ticks / 2) * instrument.tick_size
+    return part.asset.fills.select(
+        "reason",
+        pl.col("fee") * pl.Series(part.rates),
+        notional=units * pl.col("price").abs(),
+        slippage=pl.when(pl.col("is_limit")).then(0.0).otherwise(units * slip),
     )
 
 
-def gross_and_net(result: Result) -> Html:
+def gross_and_net(told: Told) -> Html:
     """The profit, and what it would have been if the same fills had cost nothing."""
-    spent, money = cost_frame(result), forms(initial_equity(result))["money"]
+    spent, money = cost_frame(told), forms(told.initial)["money"]
     fees, slippage = float(spent["fee"].sum()), float(spent["slippage"].sum())
-    net = float(result.executed.equity[-1]) - initial_equity(result)
-    holding = {name: cost for name, cost in result.financing.items() if cost}
+    net = float(told.equity[-1]) - told.initial
+    holding = {name: cost for name, cost in told.financing.items() if cost}
     spent_in_all = fees + slippage + sum(holding.values())
     rows = [
         ("before costs", money(net + spent_in_all)),
@@ -123,21 +134,21 @@ def gross_and_net(result: Result) -> Html:
         ("after costs", money(net)),
         ("costs of the profit before them", _fraction(spent_in_all, net + spent_in_all)),
     ]
-    return table(f"Profit before and after costs, {result.settings.account.currency}", (), rows)
+    return table(f"Profit before and after costs, {told.currency}", (), rows)
 
 
 def _fraction(part: float, whole: float) -> str:
     return f"{part / whole:.1%}" if whole > 0 else UNDEFINED
 
 
-def market(result: Result) -> Html:
-    """Against who bought the instrument at the first open and held it, by days."""
-    benchmark = daily_of_holding(result)
+def market(told: Told) -> Html:
+    """Against who bought the instrument at the first open and held it, by days; nothing where that can not be."""
+    benchmark = daily_of_holding(told)
     if benchmark is None:
-        return tag("p", "The first price is not above 0, so there is nothing to hold for comparison.", kind="quiet")
-    relative, ratio = relative_to(daily_of(result), benchmark), forms(1.0)["ratio"]
+        return Html()
+    relative, ratio = relative_to(daily_of(told), benchmark), forms(1.0)["ratio"]
     rows = [
-        ("return of holding", f"{benchmark['equity'][-1] / initial_equity(result) - 1.0:.2%}"),
+        ("return of holding", f"{benchmark['equity'][-1] / told.initial - 1.0:.2%}"),
         ("beta", shown(relative.beta, ratio)),
         ("alpha, annual", shown(relative.alpha, forms(1.0)["percent"])),
         ("correlation", shown(relative.correlation, ratio)),
@@ -146,19 +157,49 @@ def market(result: Result) -> Html:
     return table("Against holding it, no costs", (), rows)
 
 
-def notices(result: Result) -> Iterator[str]:
+def instruments(told: Told) -> Html:
+    """Of several, what each has done, as if the account held nothing else; money in its own currency."""
+    if len(told.parts) == 1:
+        return Html()
+    head = (
+        "Instrument",
+        "Trades",
+        "Won",
+        "Profit",
+        "Fees",
+        "Return",
+        "Max drawdown",
+        "In the market",
+        "Largest exposure",
+    )
+    return table("Each instrument by itself", head, [_instrument(part.asset) for part in told.parts])
+
+
+def _instrument(asset: Traded) -> tuple[str, ...]:
+    m, by_unit = asset.metrics, forms(asset.initial)
+    profit = None if m.final_equity is None else m.final_equity - m.initial_equity
+    money, ratio = (lambda value: f"{by_unit['money'](value)} {asset.account.currency}"), by_unit["percent"]
+    fractions = (m.total_return, m.max_drawdown, m.time_in_market, m.max_exposure)
+    return (
+        asset.instrument.id, f"{m.closed_trades:,}", shown(m.win_rate, ratio), shown(profit, money),
+        shown(m.fees, money), *(shown(value, ratio) for value in fractions),
+    )  # fmt: skip
+
+
+def notices(told: Told) -> Iterator[str]:
     """What is out of the ordinary, in words."""
-    metrics, equity = result.metrics, result.executed.equity
-    if why := result.why_no_trades():
+    metrics, equity = told.metrics, told.equity
+    if why := told.why_no_trades:
         yield f"{why[0].upper()}{why[1:]}."
     elif not metrics.closed_trades:
         yield "No trade has ended yet, so that the figures of trades are undefined (–)."
+    yield from told.said
     if metrics.bars == 1:
         yield "There is one bar: nothing can be traded on it, because what is decided at its close needs a next open."
     elif metrics.days == 1:
         yield "All bars are of one UTC day, so that what is counted by days is undefined (–)."
     if (equity <= 0).any():
-        at = close_text(int(result.bars.ts_close_ns[int(np.argmax(equity <= 0))]), bar_seconds(result.bars))
+        at = close_text(int(told.ts_ns[int(np.argmax(equity <= 0))]), finest_s(told))
         yield f"Equity was at or below 0 from {at} on: what is made of returns is undefined (–)."
     elif (equity == equity[0]).all() and metrics.bars > 1:
         yield "Equity never moved: there is no volatility, and no ratio to it."

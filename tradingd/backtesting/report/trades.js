@@ -3,10 +3,12 @@
 
 const PAGE = 50;
 const signed = (form) => (value) => (value > 0 ? "+" : "") + form(value);
-const fillPrice = decimals(report.precision, report.precision + 2);
+const pricesOf = assets.map(({ precision }) => decimals(precision, precision + 2));
+const fillPrice = (value, i) => pricesOf[trades.asset[i]](value);
 const plain = decimals(0, 10);
 const COLUMNS = [
   { key: "number", name: "#", form: String },
+  ...(assets.length > 1 ? [{ key: "asset", name: "Instrument", form: (n) => assets[n].name, kind: "text" }] : []),
   { key: "side", name: "Side", form: String, kind: "text" },
   { key: "entry", name: "Entry", form: moment, kind: "text" },
   { key: "entry_price", name: "Entry price", form: fillPrice },
@@ -24,7 +26,7 @@ const COLUMNS = [
 
 trades.number = trades.side.map((_, i) => i + 1);
 const table = { sorted: "number", falling: false, page: 0, chosen: null };
-const cellText = ({ key, form }, i) => (trades[key][i] === null ? (key === "reason" ? "open" : "–") : form(trades[key][i]));
+const cellText = ({ key, form }, i) => (trades[key][i] === null ? (key === "reason" ? "open" : "–") : form(trades[key][i], i));
 let texts = null;
 
 // Made when it is first looked for.
@@ -35,7 +37,9 @@ function textOf(i) {
 
 function isWanted(i) {
   const [side, reason, result] = ["trade-side", "trade-reason", "trade-result"].map((id) => element(id).value);
+  const asset = element("trade-asset").value;
   const words = element("trade-text").value.toLowerCase().trim();
+  if (asset && trades.asset[i] !== Number(asset)) return false;
   if (side && trades.side[i] !== side) return false;
   if (reason && (trades.reason[i] ?? "open") !== reason) return false;
   if (result && trades.profit[i] > 0 !== (result === "won")) return false;
@@ -132,6 +136,8 @@ element("trade-table").tHead.rows[0].append(...COLUMNS.map(head));
 for (const reason of new Set(trades.reason.map((each) => each ?? "open"))) {
   element("trade-reason").append(new Option(reason.replace("_", " "), reason));
 }
+element("trade-of").hidden = assets.length === 1;
+element("trade-asset").append(...assets.map(({ name }, n) => new Option(name, n)));
 element("trade-filters").addEventListener("input", again);
 element("trade-filters").addEventListener("submit", (event) => event.preventDefault());
 element("trade-before").addEventListener("click", () => turn(-1));
