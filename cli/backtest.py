@@ -14,7 +14,7 @@ from .output import Mood, answer, counted, styled, table
 if TYPE_CHECKING:
     from tradingd.backtesting.metrics import Metrics
     from tradingd.backtesting.portfolio import Portfolio
-    from tradingd.backtesting.result import Result, Traded
+    from tradingd.backtesting.result import Result
 
 
 class Engine(Enum):
@@ -132,17 +132,17 @@ def _portfolio_lines(portfolio: "Portfolio") -> list[str]:
     many = counted(len(portfolio.assets), "instrument")
     heading = f"{names} on {many}: {counted(metrics.bars, 'close')}, {first} to {last}"
     figures = table(_figures(metrics, currency))
-    return [heading, "", *figures, "", *table([_HEAD, *map(_asset_row, portfolio.assets)]), *_refusals(portfolio)]
+    assets = [_asset_row(name, own) for name, own in portfolio.figures.items()]
+    return [heading, "", *figures, "", *table([_HEAD, *assets]), *_refusals(portfolio)]
 
 
 _HEAD = ("", "trades", "won", "profit", "fees", "max drawdown")
 
 
-def _asset_row(asset: "Traded") -> tuple[str, ...]:
-    m = asset.metrics
+def _asset_row(name: str, m: "Metrics") -> tuple[str, ...]:
     profit = None if m.final_equity is None else m.final_equity - m.initial_equity
     figures = (_percent(m.win_rate), _number(profit), _number(m.fees), _percent(m.max_drawdown))
-    return asset.instrument.id, f"{m.closed_trades:,}", *figures
+    return name, f"{m.closed_trades:,}", *figures
 
 
 def _refusals(portfolio: "Portfolio") -> list[str]:

@@ -12,6 +12,7 @@ from tradingd import backtest
 from tradingd.audit.replay import replay
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.portfolio import Portfolio, backtest_config, run_config
+from tradingd.backtesting.report import page
 from tradingd.config.load import resolve
 from tradingd.config.settings import Config
 from tradingd.events import AccountChanged, Event, OrderFilled
@@ -175,28 +176,36 @@ def test_the_table_of_portfolios_is_what_comes_out(realdata: Path) -> None:
     assert rows == list(shown_portfolios.table(realdata))
 
 
-def test_what_is_made_in_another_currency_counts_at_its_price(tmp_path: Path) -> None:
-    # given an instrument whose profits are yen, and whose price is what a dollar costs
-    rng, rows = np.random.default_rng(5), 3000
-    close = np.round(100.0 + np.cumsum(rng.standard_normal(rows)) * 0.1, 3)
-    opened = np.arange(rows, dtype=np.int64) * MINUTE + 1_700_000_100_000_000_000
+YEN_ROWS = 3000
+YEN = np.round(100.0 + np.cumsum(np.random.default_rng(5).standard_normal(YEN_ROWS)) * 0.1, 3)
+YEN_OPENED_NS = np.arange(YEN_ROWS, dtype=np.int64) * MINUTE + 1_700_000_100_000_000_000
+
+
+def yen_config(tmp_path: Path, balance: str) -> dict[str, object]:
+    """An instrument whose profits are yen, and whose price is what a dollar costs."""
+    close, opened = YEN, YEN_OPENED_NS
     before = np.concatenate([[100.0], close[:-1]])
     prices = {"open": before, "high": np.maximum(before, close), "low": np.minimum(before, close), "close": close}
     pl.DataFrame({"ts_open_ns": opened, "ts_close_ns": opened + MINUTE, **prices}).write_parquet(tmp_path / "f.parquet")
     traded = {"id": "FX:USDJPY", "asset_class": "fx", "tick_size": 0.001, "lot_size": 1000, "currency": "JPY"}
     conversion = {"into": "USD", "instrument": "FX:USDJPY", "inverse": True}
     file = {"path": "f.parquet", "instrument": "FX:USDJPY", "timeframe": "1m"}
-    config = {
+    return {
         "name": "yen",
         "instruments": [traded | {"fees": {"taker_rate": 0.0001}, "margin": {"initial_rate": 0.05}}],
         "accounts": [
             {"currency": "USD", "balance": "100000", "unit": "0.01"},
-            {"currency": "JPY", "balance": "1000000", "unit": "1", "conversion": conversion},
+            {"currency": "JPY", "balance": balance, "unit": "1", "conversion": conversion},
         ],
         "feeds": [{"kind": "bars", "name": "minutes", "files": [file]}],
         "strategies": [{"name": "own", "kind": "sma_cross", "instruments": ["FX:USDJPY"], "timeframe": "1m"}],
         "simulation": {"latency_ms": 0.0},
     }
+
+
+def test_what_is_made_in_another_currency_counts_at_its_price(tmp_path: Path) -> None:
+    rows, close, opened = YEN_ROWS, YEN, YEN_OPENED_NS
+    config = yen_config(tmp_path, balance="1000000")
     portfolio = run_config(resolve(config, tmp_path), tmp_path)
     # then equity is the dollars, and all yen at each close
     fills = portfolio.assets[0].fills
@@ -213,6 +222,21 @@ def test_what_is_made_in_another_currency_counts_at_its_price(tmp_path: Path) ->
     at_end = close[np.searchsorted(opened + MINUTE, made["exit_ts_ns"], side="right") - 1]
     assert trade["profit"] == pytest.approx(made["profit"] / at_end)
     assert portfolio.metrics.fees == pytest.approx((fees / close[fills["bar"].to_numpy() - 1]).sum())
+    # and the only instrument has earned what its trades have, in dollars
+    figures = portfolio.figures["FX:USDJPY"]
+    gain = portfolio.assets[0].executed.equity[-1] - portfolio.assets[0].initial
+    assert figures.final_equity == pytest.approx(portfolio.initial + gain / close[-1])
+    assert figures.expectancy == pytest.approx(portfolio.metrics.expectancy)
+    assert portfolio.to_dict()["assets"]["FX:USDJPY"]["fees"] == pytest.approx(portfolio.metrics.fees)
+
+
+def test_an_account_that_begins_with_nothing_counts_in_the_other_one(tmp_path: Path) -> None:
+    portfolio = run_config(resolve(yen_config(tmp_path, balance="0"), tmp_path), tmp_path)
+    assert portfolio.initial == 100_000.0
+    figures = portfolio.figures["FX:USDJPY"]
+    assert figures.initial_equity == 100_000.0
+    assert figures.closed_trades == portfolio.metrics.closed_trades > 20
+    assert "FX:USDJPY" in page(portfolio)
 
 
 BRACKETED = """

@@ -36,7 +36,7 @@ FIGURES = ("open", "high", "low", "close", "volume")
 
 @dataclass(frozen=True, repr=False)
 class Portfolio:
-    """`assets` are those of which there were bars, each as if the account held nothing else."""
+    """`assets` are those of which there were bars, each as if its account held nothing else."""
 
     core: CoreSettings
     library: Library
@@ -92,6 +92,29 @@ class Portfolio:
         )
 
     @cached_property
+    def figures(self) -> dict[str, Metrics]:
+        """Of each instrument, as if the account held nothing else, in its money."""
+        return {asset.instrument.id: self._figures(asset) for asset in self.assets}
+
+    def _figures(self, asset: Traded) -> Metrics:
+        if asset.account == self.account and asset.initial == self.initial:
+            return asset.metrics
+        closes_ns, rates_of_fills = asset.bars.ts_close_ns, self.rates_of_fills(asset)
+        rates = self._rates(asset.account, closes_ns)
+        equity = self.initial + (asset.executed.equity - asset.initial) * rates
+        value = asset.equity["position"].to_numpy() * asset.bars.close * asset.instrument.multiplier * rates
+        return metrics_of(
+            closes_ns,
+            equity,
+            value / equity,
+            self.trades_of(asset),
+            turnover=float((asset.notionals * rates_of_fills).sum()),
+            fees=float((asset.fills["fee"] * rates_of_fills).sum()),
+            financing={name: self._charged(asset, kind) for kind, name in enumerate(FINANCING)},
+            initial=self.initial,
+        )
+
+    @cached_property
     def financing(self) -> dict[str, float]:
         """Money that holding has cost, by kind; below 0 where it has earned. Interest is the accounts'."""
         costs = {name: sum(self._charged(asset, kind) for asset in self.assets) for kind, name in enumerate(FINANCING)}
@@ -125,7 +148,7 @@ class Portfolio:
             "from_ns": int(min(asset.bars.ts_open_ns[0] for asset in self.assets)),
             "to_ns": int(self.ts_ns[-1]),
             "metrics": self.stats,
-            "assets": {asset.instrument.id: asset.stats for asset in self.assets},
+            "assets": {name: msgspec.to_builtins(figures) for name, figures in self.figures.items()},
             "refused": len(self.refused),
             "rejected": self.rejected,
             "settings": msgspec.to_builtins(self.core),

@@ -78,7 +78,7 @@ def _over_candles(columns: dict[str, F64], asset: Traded, size: int) -> Series:
 def has_protection(part: Part, size: int) -> bool:
     """Stops of trades that are shorter than a candle would only be noise; those that several strategies want are not
     known from what each of them said."""
-    held = part.asset.metrics.average_holding_bars
+    held = part.metrics.average_holding_bars
     return part.decided_by_one and (size == 1 or (held or 0.0) >= size)
 
 

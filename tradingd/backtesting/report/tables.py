@@ -12,7 +12,7 @@ from tradingd.backtesting.report.markup import Html, table, tag
 from tradingd.backtesting.report.sampling import NS
 from tradingd.backtesting.report.series import bar_seconds, daily_of, daily_of_holding
 from tradingd.backtesting.report.told import Part, Told
-from tradingd.backtesting.result import REASONS, Traded
+from tradingd.backtesting.result import REASONS
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DRAWDOWNS = 10
@@ -158,30 +158,25 @@ def market(told: Told) -> Html:
 
 
 def instruments(told: Told) -> Html:
-    """Of several, what each has done, as if the account held nothing else; money in its own currency."""
+    """Of several, what each has done, as if the account held nothing else."""
     if len(told.parts) == 1:
         return Html()
-    head = (
-        "Instrument",
-        "Trades",
-        "Won",
-        "Profit",
-        "Fees",
-        "Return",
-        "Max drawdown",
-        "In the market",
-        "Largest exposure",
+    of_money = (f"Profit, {told.currency}", f"Fees, {told.currency}")
+    of_returns = ("Return", "Max drawdown", "In the market", "Largest exposure")
+    rows = [_instrument(part, forms(told.initial)) for part in told.parts]
+    return table(
+        "Each instrument, as if the account held nothing else",
+        ("Instrument", "Trades", "Won", *of_money, *of_returns),
+        rows,
     )
-    return table("Each instrument by itself", head, [_instrument(part.asset) for part in told.parts])
 
 
-def _instrument(asset: Traded) -> tuple[str, ...]:
-    m, by_unit = asset.metrics, forms(asset.initial)
+def _instrument(part: Part, by_unit: dict[str, Form]) -> tuple[str, ...]:
+    m, money, ratio = part.metrics, by_unit["money"], by_unit["percent"]
     profit = None if m.final_equity is None else m.final_equity - m.initial_equity
-    money, ratio = (lambda value: f"{by_unit['money'](value)} {asset.account.currency}"), by_unit["percent"]
     fractions = (m.total_return, m.max_drawdown, m.time_in_market, m.max_exposure)
     return (
-        asset.instrument.id, f"{m.closed_trades:,}", shown(m.win_rate, ratio), shown(profit, money),
+        part.asset.instrument.id, f"{m.closed_trades:,}", shown(m.win_rate, ratio), shown(profit, money),
         shown(m.fees, money), *(shown(value, ratio) for value in fractions),
     )  # fmt: skip
 

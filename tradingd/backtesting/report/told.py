@@ -41,7 +41,7 @@ class Kind:
 class Part:
     """What was traded of one instrument.
 
-    trades   its round trips; rates: (fills,); money and rates are of the account that all counts in
+    trades   its round trips; rates: (fills,); metrics; all in the money of the account that all counts in
     lines    what strategies draw over its candles, (bars,) prices by name
     decided_by_one   whether its signals are those of one strategy, so that they tell where its stops stood
     """
@@ -49,6 +49,7 @@ class Part:
     asset: Traded
     trades: pl.DataFrame
     rates: F64
+    metrics: Metrics
     lines: dict[str, F64]
     decided_by_one: bool
 
@@ -96,7 +97,7 @@ def of_result(result: Result) -> Told:
     """Raises StrategyError for lines that do not fit the bars."""
     settings, bars, held = result.settings, result.bars, _held(result)
     drawn = _lines(settings.kind, result.library[settings.kind], settings.strategy, bars)
-    part = Part(result, result.trades, np.ones(len(result.fills)), drawn, decided_by_one=True)
+    part = Part(result, result.trades, np.ones(len(result.fills)), result.metrics, drawn, decided_by_one=True)
     return Told(
         title=f"{settings.kind} on {settings.instrument.id}",
         account=settings.account,
@@ -185,8 +186,9 @@ def _kinds(strategy: StrategySettings, library: "Library") -> Iterator[Kind]:
 def _parts(portfolio: "Portfolio") -> Iterator[Part]:
     for asset in portfolio.assets:
         own = [each for each in portfolio.core.strategies if asset.instrument.id in each.instruments]
-        rates = portfolio.rates_of_fills(asset).to_numpy()
-        yield Part(asset, portfolio.trades_of(asset), rates, _drawn(own, asset, portfolio), len(own) == 1)
+        told = portfolio.trades_of(asset), portfolio.rates_of_fills(asset).to_numpy()
+        figures, drawn = portfolio.figures[asset.instrument.id], _drawn(own, asset, portfolio)
+        yield Part(asset, *told, figures, drawn, decided_by_one=len(own) == 1)
 
 
 def _drawn(strategies: Sequence[StrategySettings], asset: Traded, portfolio: "Portfolio") -> dict[str, F64]:
