@@ -148,6 +148,21 @@ def test_a_live_segment_is_appended_to_by_its_log_alone(
     assert verify(tmp_path / "j").end.commit_no == 6
 
 
+def test_rows_of_a_large_commit_too_go_to_the_log_alone(tmp_path: Path, settings: JournalSettings) -> None:
+    """Of 122,880 rows and more DuckDB would write blocks to the file, and again where it reads the log back."""
+    live = tmp_path / "j" / "segments" / "000001.live.duckdb"
+    Journal.open(tmp_path / "j", settings).close()
+    made, rows = live.read_bytes(), 130_000
+    for first in (1, 1 + rows):
+        journal = Journal.open(tmp_path / "j", settings)
+        ticks = tick_batch(0, kind=TRADE, instrument=0, ts_event_ns=np.arange(rows), price=np.arange(rows) * 0.25)
+        journal.append(Commit(first, first + rows - 1, ((first, ticks),), (), NO_BARS))
+        journal.abandon()
+    Journal.open(tmp_path / "j", settings).close()
+    assert live.read_bytes() == made
+    assert verify(tmp_path / "j").end.last_seq == 2 * rows
+
+
 def test_a_sealed_segment_is_all_that_is_left_of_it(
     tmp_path: Path, settings: JournalSettings, commit_at: MadeAt
 ) -> None:

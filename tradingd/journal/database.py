@@ -21,6 +21,7 @@ OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
 }
 STORAGE = {"storage_compatibility_version": "v1.0.0"}  # of format 1, whichever version of DuckDB writes it
+LOG_ALONE: dict[str, bool] = {"enable_optimistic_write": False}
 NO_BAR = "SET enable_progress_bar = false"  # it would stand among what a command prints
 NEVER = "1TB"
 COMMITS_AT_ONCE = 50_000
@@ -61,14 +62,21 @@ class ArrowStream:
 
 def open_writable(path: Path, settings: JournalSettings) -> Connection:
     """The one connection that writes a segment. Checkpoints happen only when they are asked for, not at close either:
-    what a failed commit left in memory must not reach the file, nor a refused journal lose its write-ahead log.
+    what a failed commit left in memory must not reach the file, nor a refused journal lose its write-ahead log. Nor
+    do the rows of large commits (122,880 and more of a table), whether they are appended or read back from the log.
     """
     limits: dict[str, int | str] = {"threads": settings.threads, "memory_limit": f"{settings.memory_mb}MB"}
-    connection = duckdb.connect(path, config={**OFFLINE, **STORAGE, **limits})
+    connection = duckdb.connect(path, config={**OFFLINE, **STORAGE, **LOG_ALONE, **limits})
     connection.execute(NO_BAR)
     connection.execute(f"SET wal_autocheckpoint = '{NEVER}'")
     connection.execute("PRAGMA disable_checkpoint_on_shutdown")
     connection.execute(f"SET auto_checkpoint_skip_wal_threshold = {10**15}")
+    return connection
+
+
+def for_copies(connection: Connection) -> Connection:
+    """Rows go to the file as they come, to be checkpointed: a whole segment need not fit into memory."""
+    connection.execute("SET enable_optimistic_write = true")
     return connection
 
 

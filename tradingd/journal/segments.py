@@ -148,7 +148,7 @@ def copy_rows(sources: Sequence[Path], target: Path, settings: JournalSettings) 
     """Of segments that follow one another, into full row groups of one; small commits leave many small ones."""
     target.unlink(missing_ok=True)
     target.with_name(target.name + ".wal").unlink(missing_ok=True)  # of one that was killed
-    with closing(database.open_writable(target, settings)) as connection:
+    with closing(database.for_copies(database.open_writable(target, settings))) as connection:
         _create_schema(connection)
         for at, path in enumerate(sources):
             connection.execute(f"ATTACH '{database.quoted(path)}' AS old{at} (READ_ONLY)")
