@@ -12,7 +12,7 @@ from tradingd.columns import BAR, TICK_COLUMNS
 from tradingd.commit import BarRows
 from tradingd.journal.digest import CommitRow
 from tradingd.journal.settings import JournalSettings
-from tradingd.journal.tables import BAR_FLOATS, TICK_FLOATS, FactRow, Tables
+from tradingd.journal.tables import BAR_FLOATS, TICK_FLOATS, FactColumns, FactRow, Tables
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -125,10 +125,10 @@ def insert(connection: Connection, tables: Tables, row: CommitRow) -> None:
     if row.bars:
         _insert(connection, "bars", "*", _bar_columns(tables.bars))
     if row.facts > FACTS_AS_TEXT:
-        facts = pl.DataFrame(tables.facts, schema=FACT_SCHEMA, orient="row")
+        facts = pl.DataFrame(tables.facts._asdict(), schema=FACT_SCHEMA)
         _insert(connection, "facts", "*", ArrowStream(facts))
     elif row.facts:
-        connection.execute("INSERT INTO facts VALUES " + ", ".join(map(_row_text, tables.facts)))
+        connection.execute("INSERT INTO facts VALUES " + ", ".join(map(_row_text, tables.facts.rows())))
     numbers = ", ".join(map(str, row[:-1]))
     connection.execute(f"INSERT INTO commits VALUES ({numbers}, from_hex('{row.digest.hex()}')); COMMIT")
 
@@ -178,7 +178,7 @@ def read_tables(connection: Connection, first_seq: int, last_seq: int) -> Tables
         frame_seq=frames["seq"].to_numpy(),
         frames=frames["payload"].to_list(),
         bars=_bar_rows(bars),
-        facts=facts.rows(),
+        facts=FactColumns(**facts.to_dict(as_series=False)),
     )
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tradingd.columns import BAR, I64, NO_VENUE_ID, TICK_COLUMNS, TICK_DTYPES
 from tradingd.commit import BarRows
-from tradingd.journal.tables import BAR_FLOATS, TICK_FLOATS, Columns, FactRow, Tables
+from tradingd.journal.tables import BAR_FLOATS, TICK_FLOATS, Columns, FactColumns, Tables
 
 Records = npt.NDArray[np.void]
 DIGEST_SIZE = 32
@@ -155,10 +155,10 @@ def _frame_records(seq: I64, frames: Sequence[bytes]) -> Records:
     return records
 
 
-def _fact_bytes(rows: Sequence[FactRow]) -> tuple[list[bytes], list[bytes]]:
-    """(records, strings) of rows of `facts`, in one loop without a call for each row."""
+def _fact_bytes(facts: FactColumns) -> tuple[list[bytes], list[bytes]]:
+    """(records, strings) of `facts`, in one loop without a call for each row."""
     pack, records, strings = FACT_RECORD.pack, [], []
-    for seq, n, ts_event_ns, ts_received_ns, source, kind, instrument, cl_ord_id, payload in rows:
+    for seq, n, ts_event_ns, ts_received_ns, source, kind, instrument, cl_ord_id, payload in facts.rows():
         a, b, c, d = source.encode(), kind.encode(), (cl_ord_id or "").encode(), payload.encode()
         nulls = (instrument is None) | (cl_ord_id is None) << 1
         records.append(

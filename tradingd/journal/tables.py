@@ -1,9 +1,9 @@
 """The rows of one or more commits as the journal's tables have them, and their bytes for the digest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,28 @@ TICK_FLOATS = ("price", "size", "ask_price", "ask_size")
 BAR_FLOATS = ("open", "high", "low", "close", "volume", "vwap")
 
 EMPTY = np.empty(0, np.int64)
+
+
+class FactColumns(NamedTuple):
+    """The table `facts`, inputs that are no ticks among it."""
+
+    seq: Sequence[int]
+    n: Sequence[int]
+    ts_event_ns: Sequence[int]
+    ts_received_ns: Sequence[int]
+    source: Sequence[str]
+    type: Sequence[str]
+    instrument: Sequence[int | None]
+    cl_ord_id: Sequence[str | None]
+    payload: Sequence[str]
+
+    def rows(self) -> Iterator[FactRow]:
+        return zip(*self, strict=True)
+
+    def part(self, rows: slice) -> "FactColumns":
+        return FactColumns._make(column[rows] for column in self)
+
+
 NO_TICKS: Columns = {
     "seq": EMPTY,
     "source": np.empty(0, np.uint16),
@@ -30,23 +52,22 @@ NO_TICKS: Columns = {
 class Tables:
     """ticks       seq, source and the tick columns; NaN and NO_VENUE_ID where the database has NULL
     frame_seq, frames   raw payloads of the rows of kind FRAME
-    bars, facts    in (seq, n) order; `facts` holds inputs that are no ticks too
+    bars, facts    in (seq, n) order
     """
 
     ticks: Columns
     frame_seq: I64
     frames: Sequence[bytes]
     bars: BarRows
-    facts: Sequence[FactRow]
+    facts: FactColumns
 
     @property
     def counts(self) -> tuple[int, int, int, int]:
-        return len(self.ticks["seq"]), len(self.frame_seq), len(self.bars), len(self.facts)
+        return len(self.ticks["seq"]), len(self.frame_seq), len(self.bars), len(self.facts.seq)
 
     def offsets(self, seqs: Sequence[int]) -> npt.NDArray[np.int64]:
         """Index of the first row at or after each seq, per table: shape (len(seqs), 4)."""
-        facts = np.fromiter((row[0] for row in self.facts), np.int64, len(self.facts))
-        tables = (self.ticks["seq"], self.frame_seq, self.bars.seq, facts)
+        tables = (self.ticks["seq"], self.frame_seq, self.bars.seq, np.array(self.facts.seq, np.int64))
         return np.column_stack([np.searchsorted(table, seqs) for table in tables])
 
     def part(self, start: Sequence[int], stop: Sequence[int]) -> "Tables":
@@ -57,7 +78,7 @@ class Tables:
             self.frame_seq[frames],
             self.frames[frames],
             BarRows(self.bars.seq[bars], self.bars.n[bars], self.bars.rows[bars]),
-            self.facts[facts],
+            self.facts.part(facts),
         )
 
 
@@ -68,7 +89,7 @@ def tables_of(commit: Commit) -> Tables:
         frame_seq=ticks["seq"][ticks["kind"] == FRAME],
         frames=[frame for _, batch in commit.ticks for frame in batch.frames],
         bars=_canonical(commit.bars) if len(commit.bars) else BarRows.empty(),
-        facts=[_fact_row(event) for event in commit.events],
+        facts=_fact_columns(commit.events),
     )
 
 
@@ -77,7 +98,7 @@ def commit_of(tables: Tables, first_seq: int, last_seq: int) -> Commit:
 
     Raises msgspec.ValidationError for an event that this version does not know.
     """
-    events = tuple(event_of(row) for row in tables.facts)
+    events = tuple(event_of(row) for row in tables.facts.rows())
     return Commit(first_seq, last_seq, _batches(tables), events, tables.bars)
 
 
@@ -102,18 +123,18 @@ def _canonical(bars: BarRows) -> BarRows:
     return BarRows(bars.seq, bars.n, rows)
 
 
-def _fact_row(event: Event) -> FactRow:
-    body = event.body
-    return (
-        event.seq,
-        event.n,
-        event.ts_event_ns,
-        event.ts_received_ns,
-        event.source,
-        type_name(body),
-        getattr(body, "instrument", None),
-        getattr(body, "cl_ord_id", None),
-        encode_body(body).decode(),
+def _fact_columns(events: Sequence[Event]) -> FactColumns:
+    bodies = [event.body for event in events]
+    return FactColumns(
+        seq=[event.seq for event in events],
+        n=[event.n for event in events],
+        ts_event_ns=[event.ts_event_ns for event in events],
+        ts_received_ns=[event.ts_received_ns for event in events],
+        source=[event.source for event in events],
+        type=[type_name(body) for body in bodies],
+        instrument=[getattr(body, "instrument", None) for body in bodies],
+        cl_ord_id=[getattr(body, "cl_ord_id", None) for body in bodies],
+        payload=[encode_body(body).decode() for body in bodies],
     )
 
 

@@ -142,7 +142,7 @@ class Reader:
 
     def events(self, kind: type[Body]) -> Iterator[Event]:
         """Newest first."""
-        facts = [fact for _, tables in self._read for fact in tables.facts if fact[5] == kind.__name__]
+        facts = [fact for _, tables in self._read for fact in tables.facts.rows() if fact[5] == kind.__name__]
         return map(event_of, reversed(facts))
 
     def newest_snapshot(self) -> tuple[SnapshotTaken, bytes] | None:

@@ -18,7 +18,7 @@ from tradingd.journal.digest import (
     CommitRow,
     Encoded,
 )
-from tradingd.journal.tables import BAR_FLOATS, TICK_FLOATS, Columns, FactRow, Tables
+from tradingd.journal.tables import BAR_FLOATS, TICK_FLOATS, Columns, FactColumns, FactRow, Tables
 
 FRAME = struct.Struct("<I16s")  # length and checksum of what follows
 NO_ROWS = (0, 0, 0, 0)
@@ -68,7 +68,8 @@ def tables_from(row: CommitRow, rows: bytes) -> Tables:
     heads = [FACT_RECORD.unpack(read.take(FACT_RECORD.size)) for _ in range(row.facts)]
     facts = [_fact(head, [read.take(size).decode() for size in head[6:]]) for head in heads]
     assert read.at == len(rows), "there is more in a commit than its header says"
-    return Tables(ticks, frames["seq"].copy(), payloads, bars, facts)
+    columns = zip(*facts, strict=True) if facts else [()] * len(FactColumns._fields)
+    return Tables(ticks, frames["seq"].copy(), payloads, bars, FactColumns(*columns))
 
 
 class _Reading:
