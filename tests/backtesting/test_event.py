@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from msgspec import Struct
+from msgspec import Struct, structs
 from wavy_market import waves
 
 from tradingd.audit.replay import replay
+from tradingd.backtesting import playing
 from tradingd.backtesting.engine import Executed, execute, trade
 from tradingd.backtesting.errors import BacktestError
 from tradingd.backtesting.event import execute_by_core
@@ -121,6 +122,18 @@ def test_its_journal_is_proven_like_that_of_a_daemon(tmp_path: Path) -> None:
         for commit in reader.commits():
             record.take(commit.events)
     assert difference(record.executed(0, bars, setting.account), execute(setting, bars, Path())) is None
+
+
+def test_its_journal_has_segments_like_that_of_a_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the log of a segment holds is in memory too."""
+    setting, bars, library = waved()
+    monkeypatch.setattr(playing, "KEPT", structs.replace(playing.KEPT, roll_rows=1))
+    execute_by_core(setting, bars, library, tmp_path / "journal")
+    report = verify(tmp_path / "journal")
+    assert report.ok
+    assert report.segments == report.end.commit_no == 3  # the start, the bars, the end
+    with JournalReader.open(tmp_path / "journal") as reader:
+        assert replay(reader, verify=True).identical
 
 
 def test_a_journal_is_not_added_to(tmp_path: Path) -> None:

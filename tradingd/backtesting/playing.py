@@ -21,6 +21,7 @@ from tradingd.journal.writer import Journal
 from tradingd.rerun import code_digest, user_texts, versions
 
 WHO = "backtest"
+KEPT = JournalSettings(roll_daily=False)
 
 
 def play(
@@ -69,7 +70,7 @@ class _Kept:
     def __init__(self, folder: Path) -> None:
         if folder.exists() and any(folder.iterdir()):
             raise BacktestError(f"{folder} is not empty; give --journal a folder of its own")
-        self.journal = Journal.open(folder, JournalSettings(roll_daily=False))
+        self.journal = Journal.open(folder, KEPT)
         self._thread = ThreadPoolExecutor(1)
         self._before: Future[Head] | None = None
 
@@ -77,7 +78,12 @@ class _Kept:
         """Returns when the commit before this one is durable."""
         if self._before is not None:
             self._before.result()
-        self._before = self._thread.submit(self.journal.append, commit)
+        self._before = self._thread.submit(self._write, commit)
+
+    def _write(self, commit: Commit) -> Head:
+        if self.journal.should_roll():  # what the log of a segment holds is in memory too
+            self.journal.roll()
+        return self.journal.append(commit)
 
     def __enter__(self) -> "_Kept":
         return self
