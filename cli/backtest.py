@@ -28,8 +28,14 @@ def backtest(
         typer.Option("--strategy", "-s", metavar="KIND", help="Built in, or file.py:name.", show_default=False),
     ] = None,
     data: Annotated[
-        Path | None,
-        typer.Option("--data", "-d", metavar="FILE", help="Bars: Parquet of a catalogue, or CSV.", show_default=False),
+        list[Path] | None,
+        typer.Option(
+            "--data",
+            "-d",
+            metavar="FILE",
+            help="Bars: Parquet of a catalogue, or CSV; again for each instrument of one account.",
+            show_default=False,
+        ),
     ] = None,
     config: Annotated[
         Path | None,
@@ -51,7 +57,10 @@ def backtest(
     trades: Annotated[Path | None, written_file("Write the round trips as Parquet.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run a strategy on the bars of one instrument, or a whole config on its recorded data, and say what it came to.
+    """Run a strategy on bars, or a whole config on its recorded data, and say what it came to.
+
+    Several files are several instruments in one account: each has an equal part of it, or a strategy of several at once
+    takes them in this order.
 
     --set strategy.NAME is a parameter of the strategy; docs/backtesting.md has the other settings. Without a single
     trade the answer is no (1), with the reason.
@@ -59,19 +68,23 @@ def backtest(
     Example: trade backtest --strategy sma_cross --data data/US+GOOG/bars-1d.parquet --set strategy.fast=10
     """
     if config:
-        single = {"strategy": strategy, "data": data, "balance": balance, "engine": engine}
-        single["funding"] = funding
-        _refuse_with_config(**single, compare_engines=compare_engines)
+        own = {"balance": balance, "engine": engine, "funding": funding, "compare_engines": compare_engines}
+        _refuse_with_config(strategy=strategy, data=data, **own)
         _of_config(config, overrides, journal, trades, report, as_json)
         return
     if not strategy or not data:
         raise frame.UsageError("give --strategy and --data, or --config: `trade backtest -h` has an example")
+    if len(data) > 1:
+        kernel = engine if engine is Engine.KERNEL else None
+        _refuse_with_several(funding=funding, engine=kernel, compare_engines=compare_engines)
+        _of_several(strategy, data, balance or "100000", overrides, journal, trades, report, as_json)
+        return
     from tradingd.backtesting.run import backtest as tested
 
     by = engine or (Engine.EVENT if journal else Engine.KERNEL)
     result = tested(
         strategy,
-        data,
+        data[0],
         balance=balance or "100000",
         sets=overrides or [],
         engine=by.value,
@@ -94,6 +107,19 @@ def _refuse_with_config(**given: object) -> None:
             raise frame.UsageError(f"--{name.replace('_', '-')} does not go with --config")
 
 
+_WITH_SEVERAL = {
+    "funding": "recorded rates are of one instrument; a config names those of each",
+    "engine": "they are traded by the event engine",
+    "compare_engines": "they are traded by the event engine alone",
+}
+
+
+def _refuse_with_several(**given: object) -> None:
+    for name, why in _WITH_SEVERAL.items():
+        if given[name]:
+            raise frame.UsageError(f"--{name.replace('_', '-')} does not go with several files: {why}")
+
+
 def _of_config(
     config: Path,
     overrides: list[str] | None,
@@ -104,7 +130,26 @@ def _of_config(
 ) -> None:
     from tradingd.backtesting.portfolio import backtest_config
 
-    portfolio = backtest_config(config, overrides or [], journal)
+    _tell(backtest_config(config, overrides or [], journal), trades, report, as_json)
+
+
+def _of_several(
+    strategy: str,
+    data: list[Path],
+    balance: str,
+    overrides: list[str] | None,
+    journal: Path | None,
+    trades: Path | None,
+    report: Path | None,
+    as_json: bool,
+) -> None:
+    from tradingd.backtesting.several import backtest_several
+
+    made = backtest_several(strategy, data, balance=balance, sets=overrides or [], journal=journal)
+    _tell(made, trades, report, as_json)
+
+
+def _tell(portfolio: "Portfolio", trades: Path | None, report: Path | None, as_json: bool) -> None:
     _write(portfolio, trades, report)
     answer(portfolio.to_dict() if as_json else {}, _portfolio_lines(portfolio), as_json)
     _end_with(None if portfolio.trades.height else f"no trades: {portfolio.why_no_trades()}")

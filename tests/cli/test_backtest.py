@@ -117,3 +117,31 @@ def test_a_journal_and_a_report(bars: Path, run: Run, tmp_path: Path) -> None:
     assert (again.code, len(again.err.splitlines())) == (2, 1)
     kernel = run("trade", "backtest", "-s", "sma_cross", "-d", bars, "--journal", tmp_path / "j", "--engine", "kernel")
     assert kernel.err.startswith("error: a journal is kept by the event engine alone")
+
+
+@pytest.fixture
+def other(bars: Path) -> Path:
+    path = bars.with_name("other.parquet")
+    prices = [pl.col(name) * 2 for name in ("open", "high", "low", "close")]
+    pl.read_parquet(bars).with_columns(prices).write_parquet(path)
+    return path
+
+
+def test_several_files_are_one_account(bars: Path, other: Path, run: Run, tmp_path: Path) -> None:
+    trades, report = tmp_path / "trades.parquet", tmp_path / "report.html"
+    ran = run("trade", "backtest", "-s", "sma_cross", "-d", bars, "-d", other, "--trades", trades, "--report", report)
+    assert (ran.code, ran.err) == (0, "")
+    assert "<h1>sma_cross on DATA:wave, DATA:other</h1>" in report.read_text()
+    assert ran.out.startswith("sma_cross on 2 instruments: 400 closes, 1970-01-01 to ")
+    assert set(pl.read_parquet(trades)["instrument"]) == {"DATA:wave", "DATA:other"}
+    found = json.loads(run("trade", "backtest", "-s", "sma_cross", "-d", other, "-d", bars, "--json").out)
+    assert (list(found["assets"]), found["strategies"]) == (["DATA:other", "DATA:wave"], ["sma_cross"])
+
+
+@pytest.mark.parametrize("arguments", [("--engine", "kernel"), ("--compare-engines",), ("--funding", "rates.csv")])
+def test_what_is_of_one_file_is_refused_with_several(
+    bars: Path, other: Path, run: Run, arguments: tuple[str, ...]
+) -> None:
+    ran = run("trade", "backtest", "-s", "sma_cross", "-d", bars, "-d", other, *arguments)
+    assert (ran.code, len(ran.err.splitlines())) == (2, 1)
+    assert ran.err.startswith(f"error: {arguments[0]} does not go with several files: ")

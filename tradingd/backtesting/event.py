@@ -29,6 +29,7 @@ from tradingd.strategies.settings import StrategySettings
 SOURCE = "bars"
 BARS_AT_ONCE = 40_960  # three rows each: as many as DuckDB takes over as they are, where fewer are appended twice
 NAME = "backtest"
+TOO_EARLY = "the event engine has no time before 1970"
 
 
 def as_core_settings(settings: BacktestSettings, bars: Bars) -> CoreSettings:
@@ -110,7 +111,7 @@ def execute_by_core(
     Raises StrategyError, BacktestError, JournalError.
     """
     if bars.ts_open_ns[0] < 0:
-        raise BacktestError("the event engine has no time before 1970; the kernel engine takes these bars")
+        raise BacktestError(f"{TOO_EARLY}; the kernel engine takes these bars")
     core = as_core_settings(settings, bars)
     record = Record(core.instruments)
     for commit in play(core, library, (SOURCE,), batches(bars, funding), journal):

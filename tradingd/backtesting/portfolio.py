@@ -1,6 +1,6 @@
 """A whole config over its recorded data: several instruments and strategies, one account, the limits of the gate."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from tradingd.backtesting.playing import play
 from tradingd.backtesting.record import Posted, Record
 from tradingd.backtesting.result import Traded
 from tradingd.columns import F64, I64, TIMEFRAME_NS, TIMEFRAMES, BarArray
+from tradingd.commit import Commit
 from tradingd.config.load import core_settings, load
 from tradingd.config.settings import Config
 from tradingd.core.memory import Library
@@ -269,17 +270,22 @@ def run_config(config: Config, base: Path, journal: Path | None = None) -> Portf
     """Strategies are found from `base` on. Raises StrategyError, FeedConfigError, BacktestError, JournalError."""
     core, feed = core_settings(config), _feed(config, base)
     library = load_library(core, base)
+    return told(core, library, play(core, library, (feed.name,), feed.items(0), journal))
+
+
+def told(core: CoreSettings, library: Library, commits: Iterable[Commit]) -> Portfolio:
+    """Of the commits of a run. Raises BacktestError."""
     record, bars = Record(core.instruments), list[BarArray]()
-    for commit in play(core, library, (feed.name,), feed.items(0), journal):
+    for commit in commits:
         record.take(commit.events)
         bars.append(commit.bars.rows)
     rejected = _rejected(record)
     if not (assets := tuple(_assets(core, record, np.concatenate(bars)))):
         why = f"; {rejected}" if rejected else ""
         raise BacktestError(f"no bar has closed in the data of the config, so there is nothing to tell of{why}")
-    for told in (account.conversion for account in core.accounts if account.conversion):
-        if told.instrument not in [asset.instrument.id for asset in assets]:
-            raise BacktestError(f"{told.instrument} converts into {told.into}, and has no bars")
+    for into in (account.conversion for account in core.accounts if account.conversion):
+        if into.instrument not in [asset.instrument.id for asset in assets]:
+            raise BacktestError(f"{into.instrument} converts into {into.into}, and has no bars")
     return Portfolio(core, library, assets, tuple(record.refused), record.interest, record.rejected, rejected)
 
 

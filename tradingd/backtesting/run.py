@@ -48,12 +48,15 @@ def backtest(
     else is said. Raises ConfigError, StrategyError, BarsError, BacktestError, JournalError, OSError.
     """
     if not isinstance(data, pl.DataFrame | str | Path):
-        raise BacktestError(f"data is a {type(data).__name__}; give a Polars DataFrame or a file")
+        raise BacktestError(
+            f"data is a {type(data).__name__}; give a Polars DataFrame or a file, and several of them to "
+            "tradingd.backtesting.several.backtest_several"
+        )
     bars = Bars.of(data) if isinstance(data, pl.DataFrame) else _read(Path(data), engine)
-    name = "DATA:frame" if isinstance(data, pl.DataFrame) else _instrument_id(Path(data))
+    name = "DATA:frame" if isinstance(data, pl.DataFrame) else instrument_id(Path(data))
     raw = plain({"instrument": {}, "account": {}, **settings, "kind": strategy, "strategy": dict(params or {})})
     apply_overrides(raw, sets)  # before the defaults, some of which follow from what is given
-    return run(settings_of(_with_defaults(raw, bars, name, balance)), bars, base, engine, journal, _rates(funding))
+    return run(settings_of(with_defaults(raw, bars, name, balance)), bars, base, engine, journal, _rates(funding))
 
 
 def run(
@@ -69,10 +72,8 @@ def run(
         raise BacktestError("instrument.financing.funding_rate is set, and recorded rates are given; leave out one")
     if journal is not None and engine != "event":
         raise BacktestError("a journal is kept by the event engine alone; ask for that one too")
-    bars.check_for(settings.instrument)
-    if settings.simulation.volume_share is not None and not bars.volume.any():
-        raise BacktestError("the bars have no volume, so a share of it is nothing; leave simulation.volume_share out")
-    library = Strategies({kind: load_single(kind, base) for kind in _kinds(settings)})
+    check_bars(settings, bars)
+    library = Strategies({kind: load_single(kind, base) for kind in checked_kinds(settings)})
     if engine == "kernel":
         return Result.of(settings, library, bars, execute(settings, bars, base, funding), funding)
     from tradingd.backtesting.event import execute_by_core  # the database and all, which the kernel does without
@@ -80,7 +81,14 @@ def run(
     return Result.of(settings, library, bars, execute_by_core(settings, bars, library, journal, funding), funding)
 
 
-def _kinds(settings: BacktestSettings) -> Iterator[str]:
+def check_bars(settings: BacktestSettings, bars: Bars) -> None:
+    """Raises BarsError, BacktestError for bars that can not be traded with these settings."""
+    bars.check_for(settings.instrument)
+    if settings.simulation.volume_share is not None and not bars.volume.any():
+        raise BacktestError("the bars have no volume, so a share of it is nothing; leave simulation.volume_share out")
+
+
+def checked_kinds(settings: BacktestSettings) -> Iterator[str]:
     """The strategy and its exits. Raises StrategyError for a built-in one that is the other."""
     for kind, as_exit in [(settings.kind, False), *((leave.kind, True) for leave in settings.exits)]:
         if wrong := misplaced(kind, as_exit=as_exit):
@@ -103,7 +111,7 @@ def _read(path: Path, engine: Engine) -> Bars:
         return bars.result()
 
 
-def _instrument_id(path: Path) -> str:
+def instrument_id(path: Path) -> str:
     """What the catalogue's record beside the file says; else a name made of the file's."""
     try:
         return str(msgspec.json.decode(path.with_suffix(".json").read_bytes())["instrument"])
@@ -111,7 +119,7 @@ def _instrument_id(path: Path) -> str:
         return f"DATA:{path.stem.replace(' ', '_')}"
 
 
-def _with_defaults(raw: dict[str, Any], bars: Bars, name: str, balance: str) -> dict[str, Any]:
+def with_defaults(raw: dict[str, Any], bars: Bars, name: str, balance: str) -> dict[str, Any]:
     currency = currency_of(raw)
     account = {"currency": currency, "balance": balance} | raw["account"]
     instrument = {"id": name, "asset_class": "equity", "lot_size": 1, "currency": currency} | raw["instrument"]

@@ -77,7 +77,7 @@ def load_single(kind: str, base_dir: Path) -> Strategy:
     strategy = load_strategy(kind, base_dir)
     if strategy.legs > 1:
         raise StrategyError(
-            f"{kind} takes {strategy.legs} instruments at once, and has one here; give them in a config (-c)"
+            f"{kind} takes {strategy.legs} instruments at once, and has one here; give a file of each (-d A -d B)"
         )
     return strategy
 
