@@ -13,7 +13,14 @@ from .output import answer, table
 
 KindArgument = Annotated[str, typer.Argument(metavar="KIND", help="Built in, or file.py:name.", show_default=False)]
 Data = Annotated[
-    Path, typer.Option("--data", "-d", metavar="FILE", help="Bars: Parquet of a catalogue, or CSV.", show_default=False)
+    list[Path],
+    typer.Option(
+        "--data",
+        "-d",
+        metavar="FILE",
+        help="Bars: Parquet of a catalogue, or CSV; of each instrument that the strategy takes at once.",
+        show_default=False,
+    ),
 ]
 Sets = Annotated[
     list[str] | None,
@@ -69,7 +76,7 @@ def lookahead(kind: KindArgument, data: Data, sets: Sets = None, as_json: AsJson
     from tradingd.backtesting.probing import lookahead as looked
     from tradingd.feeds.bars.table import read_bars
 
-    found = looked(kind, _params(sets), read_bars(data), Path())
+    found = looked(kind, _params(sets), [read_bars(file) for file in data], Path())
     line = f"{kind}: the same without the future, at {found.cuts} cuts of {found.bars:,} bars"
     if found.bar is not None and found.cut is not None:
         without = f"{found.without} where bar {found.cut - 1} is the last"
@@ -90,7 +97,7 @@ def warmup(kind: KindArgument, data: Data, sets: Sets = None, as_json: AsJson = 
     from tradingd.backtesting.probing import warmup as warmed
     from tradingd.feeds.bars.table import read_bars
 
-    found = warmed(kind, _params(sets), read_bars(data), Path())
+    found = warmed(kind, _params(sets), [read_bars(file) for file in data], Path())
     needs = (
         f"{found.needed:,} bars"
         if found.needed

@@ -1,6 +1,7 @@
 """Two questions to any strategy: does what it says depend on what comes later, and how many bars does it need?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from tradingd.backtesting.errors import BacktestError
 from tradingd.columns import BarArray
 from tradingd.feeds.bars.table import Bars
 from tradingd.kernels.calls import PRICES
-from tradingd.strategies.loader import load_single
+from tradingd.strategies.contract import check_legs
+from tradingd.strategies.loader import load_single, load_strategy
 from tradingd.strategies.run import Outs, StrategyRun
 
 CUTS = 20
@@ -39,52 +41,75 @@ class Warmup(Struct):
     needed: int | None
 
 
-def lookahead(kind: str, params: Params, bars: Bars, base: Path) -> Lookahead:
-    """Runs the strategy on all bars, and on those up to each of CUTS bars. Raises StrategyError, BacktestError."""
-    _check_length(bars)
-    array = bars.records()
+def lookahead(kind: str, params: Params, bars: Sequence[Bars], base: Path) -> Lookahead:
+    """Runs the strategy on all bars, and on those up to each of CUTS bars.
+
+    `bars` are of one instrument, or of each that the strategy takes at once: then closes count that all of them have.
+    Raises StrategyError, BacktestError.
+    """
+    array = _records(kind, bars, base)
     whole = _outs(kind, params, array, base)
     _check_says_something(kind, whole)
-    cuts = np.unique(np.linspace(1, len(bars), CUTS + 1)[:-1].astype(int))
+    cuts = np.unique(np.linspace(1, len(array), CUTS + 1)[:-1].astype(int))
     for cut in cuts.tolist():
         part = _outs(kind, params, array[:cut], base)
         differing = np.flatnonzero(~_same(part, whole[:cut]))
         if differing.size:
             at = int(differing[0])
-            return Lookahead(len(bars), len(cuts), at, cut, str(whole[at]), str(part[at]))
-    return Lookahead(len(bars), len(cuts))
+            return Lookahead(len(array), len(cuts), at, cut, str(whole[at]), str(part[at]))
+    return Lookahead(len(array), len(cuts))
 
 
-def warmup(kind: str, params: Params, bars: Bars, base: Path) -> Warmup:
+def warmup(kind: str, params: Params, bars: Sequence[Bars], base: Path) -> Warmup:
     """Starts the strategy at several bars and looks when it agrees with one that has seen all. Its own warm-up is off.
 
-    Raises StrategyError, BacktestError.
+    `bars` are as for `lookahead`. Raises StrategyError, BacktestError.
     """
-    _check_length(bars)
-    array = bars.records()
+    array = _records(kind, bars, base)
     whole = _outs(kind, params, array, base, warmup_bars=1)
     _check_says_something(kind, whole)
-    declared = load_single(kind, base).instantiate(params).warmup_bars
+    declared = load_strategy(kind, base).instantiate(params).warmup_bars
     needed = 1
-    for start in np.unique(np.linspace(1, len(bars) // 2, CUTS).astype(int)).tolist():
+    for start in np.unique(np.linspace(1, len(array) // 2, CUTS).astype(int)).tolist():
         differing = np.flatnonzero(~_same(_outs(kind, params, array[start:], base, warmup_bars=1), whole[start:]))
         if differing.size:
             needed = max(needed, int(differing[-1]) + 2)
-    return Warmup(len(bars), declared, needed if needed < len(bars) // 2 else None)
+    return Warmup(len(array), declared, needed if needed < len(array) // 2 else None)
 
 
 def _outs(kind: str, params: Params, bars: BarArray, base: Path, *, warmup_bars: int | None = None) -> Outs:
-    return StrategyRun(load_single(kind, base), params, warmup_bars=warmup_bars).feed(bars)
+    return StrategyRun(load_strategy(kind, base), params, warmup_bars=warmup_bars).feed(bars)
 
 
 def _same(a: Outs, b: Outs) -> Any:
     alike = (a["target"] == b["target"]) & np.isclose(a["confidence"], b["confidence"], rtol=CLOSE)
     for name in PRICES:
         alike &= np.isclose(a[name], b[name], rtol=CLOSE, atol=0.0, equal_nan=True)
-    return alike
+    return alike if alike.ndim == 1 else alike.all(axis=1)  # of each leg
 
 
-def _check_length(bars: Bars) -> None:
+def _records(kind: str, bars: Sequence[Bars], base: Path) -> BarArray:
+    """(n,), or (n, legs) of the bars that close at the same times, as the strategy is stepped on them."""
+    array = _joined(kind, bars, base) if len(bars) > 1 else _single(kind, bars[0], base)
+    _check_length(array)
+    return array
+
+
+def _single(kind: str, bars: Bars, base: Path) -> BarArray:
+    load_single(kind, base)
+    return bars.records()
+
+
+def _joined(kind: str, bars: Sequence[Bars], base: Path) -> BarArray:
+    strategy = load_strategy(kind, base)
+    if strategy.legs == 1:
+        raise BacktestError(f"{kind} takes one instrument, and has {len(bars)}; give one file")
+    check_legs(strategy, len(bars))
+    closes = reduce(np.intersect1d, [each.ts_close_ns for each in bars])
+    return np.stack([each.records()[np.isin(each.ts_close_ns, closes)] for each in bars], axis=1)
+
+
+def _check_length(bars: BarArray) -> None:
     if len(bars) < 2 * CUTS:
         raise BacktestError(f"{len(bars)} bars are too few for this; {2 * CUTS} are the least")
 
