@@ -239,6 +239,16 @@ def test_an_account_that_begins_with_nothing_counts_in_the_other_one(tmp_path: P
     assert "FX:USDJPY" in page(portfolio)
 
 
+def test_what_holding_costs_in_another_currency_is_told_in_the_accounts(tmp_path: Path) -> None:
+    config = yen_config(tmp_path, balance="0")
+    config["instruments"][0]["financing"] = {"funding_rate": 0.0001, "funding_interval_h": 1}
+    portfolio = run_config(resolve(config, tmp_path), tmp_path)
+    figures, posted = portfolio.figures["FX:USDJPY"], portfolio.assets[0].executed.postings
+    in_dollars = posted["change"] / portfolio.assets[0].bars.close[posted["bar"]]  # a unit is a yen
+    assert figures.funding == pytest.approx(-in_dollars.sum(), rel=1e-3)
+    assert portfolio.metrics.funding == pytest.approx(figures.funding) and figures.funding != 0.0
+
+
 BRACKETED = """
 from msgspec import Struct
 from tradingd.strategies.contract import PythonStrategy, Target

@@ -96,6 +96,18 @@ def test_each_has_an_equal_part_and_a_strategy_of_several_all_of_it(tmp_path: Pa
     assert backtest_several("sma_cross", paths, sets=["allocation=0.3"]).core.strategies[0].allocation == 0.3
 
 
+def test_money_is_told_in_units_without_the_noise_of_doubles(tmp_path: Path) -> None:
+    sets = ["instrument.fees.per_unit=0.005", "instrument.fees.minimum=1.0", 'account.unit="0.0001"']
+    sets += ["instrument.financing.borrow_rate=0.1", "account.debit_rate=0.07", "account.interest_rate=0.03"]
+    portfolio = backtest_several("sma_cross", files(tmp_path, waves(5000), shifted(waves(5000))), sets=sets)
+    told, alone = portfolio.to_dict(), backtest("sma_cross", waves(), sets=sets).stats
+    figures = ("fees", "borrow", "interest", "final_equity")
+    money = [each[name] for each in (told["metrics"], alone, *told["assets"].values()) for name in figures]
+    money += portfolio.equity["equity"].to_list()
+    assert told["metrics"]["fees"] > 100.0 and told["metrics"]["borrow"] > 0.0 and told["metrics"]["interest"] != 0.0
+    assert [each for each in money if each != float(f"{each:.4f}")] == []
+
+
 def test_its_journal_is_proof(tmp_path: Path) -> None:
     data = {"X:A": waves(400), "X:B": shifted(waves(400))}
     portfolio = backtest_several("sma_cross", data, {"fast": 5, "slow": 20}, journal=tmp_path / "journal")

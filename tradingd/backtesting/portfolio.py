@@ -54,7 +54,7 @@ class Portfolio:
 
     @property
     def initial(self) -> float:
-        return float(self._opening[0])
+        return float(self._opening[0]) / self._units
 
     @cached_property
     def ts_ns(self) -> I64:
@@ -87,7 +87,7 @@ class Portfolio:
             self._exposure,
             self.trades,
             turnover=sum(float((asset.notionals * self.rates_of_fills(asset)).sum()) for asset in self.assets),
-            fees=sum(float((asset.fills["fee"] * self.rates_of_fills(asset)).sum()) for asset in self.assets),
+            fees=sum(self._fees(asset) for asset in self.assets) / self._units,
             financing=self.financing,
             initial=self.initial,
         )
@@ -100,18 +100,18 @@ class Portfolio:
     def _figures(self, asset: Traded) -> Metrics:
         if asset.account == self.account and asset.initial == self.initial:
             return asset.metrics
-        closes_ns, rates_of_fills = asset.bars.ts_close_ns, self.rates_of_fills(asset)
+        closes_ns = asset.bars.ts_close_ns
         rates = self._rates(asset.account, closes_ns)
-        equity = self.initial + (asset.executed.equity - asset.initial) * rates
+        equity = self.initial + self._counted(asset.account, closes_ns, _gained(asset)) / self._units
         value = asset.equity["position"].to_numpy() * asset.bars.close * asset.instrument.multiplier * rates
         return metrics_of(
             closes_ns,
             equity,
             value / equity,
             self.trades_of(asset),
-            turnover=float((asset.notionals * rates_of_fills).sum()),
-            fees=float((asset.fills["fee"] * rates_of_fills).sum()),
-            financing={name: self._charged(asset, kind) for kind, name in enumerate(FINANCING)},
+            turnover=float((asset.notionals * self.rates_of_fills(asset)).sum()),
+            fees=self._fees(asset) / self._units,
+            financing={name: self._charged(asset, kind) / self._units for kind, name in enumerate(FINANCING)},
             initial=self.initial,
         )
 
@@ -120,7 +120,7 @@ class Portfolio:
         """Money that holding has cost, by kind; below 0 where it has earned. Interest is the accounts'."""
         costs = {name: sum(self._charged(asset, kind) for asset in self.assets) for kind, name in enumerate(FINANCING)}
         costs[FINANCING[INTEREST]] += sum(self._interest_of(account) for account in self.core.accounts)
-        return costs
+        return {name: units / self._units for name, units in costs.items()}
 
     def why_no_trades(self) -> str:
         """In words, where there are none."""
@@ -181,15 +181,25 @@ class Portfolio:
     @cached_property
     def _equity(self) -> F64:
         gains = (
-            self._at_closes(asset, asset.executed.equity - asset.initial) * self._rates(asset.account, self.ts_ns)
-            for asset in self.assets
+            self._counted(asset.account, self.ts_ns, self._at_closes(asset, _gained(asset))) for asset in self.assets
         )
-        return sum(gains, self._opening + self._interest)
+        equity: F64 = sum(gains, self._opening + self._interest) / self._units
+        return equity
+
+    @property
+    def _units(self) -> int:
+        """Per one. Money is summed in units, which are whole where nothing is converted: sums of doubles are off."""
+        return self.account.units_per_one
+
+    def _counted(self, account: AccountSettings, ts_ns: I64, units: Any) -> F64:
+        """Units of an account in those of the portfolio's, at the rates of each time."""
+        counted: F64 = units * self._rates(account, ts_ns) * (self._units / account.units_per_one)
+        return counted
 
     @cached_property
     def _opening(self) -> F64:
-        """What the accounts began with, at the rates of each time."""
-        opened = (self._rates(a, self.ts_ns) * (a.balance_units / a.units_per_one) for a in self.core.accounts)
+        """Units that the accounts began with, at the rates of each time."""
+        opened = (self._counted(account, self.ts_ns, account.balance_units) for account in self.core.accounts)
         return sum(opened, np.zeros(len(self.ts_ns)))
 
     def trades_of(self, asset: Traded) -> pl.DataFrame:
@@ -197,6 +207,11 @@ class Portfolio:
         ends = asset.trades["exit_ts_ns"].fill_null(int(self.ts_ns[-1])).to_numpy()
         rates = pl.Series(self._rates(asset.account, ends))
         return asset.trades.with_columns(pl.col("profit") * rates, pl.col("fees") * rates)
+
+    def _fees(self, asset: Traded) -> float:
+        """In units."""
+        ts_ns = asset.fills["ts"].dt.epoch("ns").to_numpy()
+        return float(self._counted(asset.account, ts_ns, asset.executed.fills["fee"]).sum())
 
     def rates_of_fills(self, asset: Traded) -> pl.Series:
         """From its account's money to the portfolio's, at the time of each fill."""
@@ -213,14 +228,14 @@ class Portfolio:
 
     @cached_property
     def _interest(self) -> F64:
-        """Earned so far at each of `ts_ns`, at the rates of each time; what falls due at a close is posted after it."""
-        earned = (self._earned(account) * self._rates(account, self.ts_ns) for account in self.core.accounts)
+        """Units earned so far, at the rates of each time; what falls due at a close is posted after it."""
+        earned = (self._counted(account, self.ts_ns, self._earned(account)) for account in self.core.accounts)
         return sum(earned, np.zeros(len(self.ts_ns)))
 
-    def _earned(self, account: AccountSettings) -> F64:
+    def _earned(self, account: AccountSettings) -> I64:
         posted = self.interest.get(account.currency, ())
         ts_ns, sums = [p.ts_ns for p in posted], np.cumsum([0, *(p.change for p in posted)])
-        earned: F64 = sums[np.searchsorted(ts_ns, self.ts_ns)] / account.units_per_one
+        earned: I64 = sums[np.searchsorted(ts_ns, self.ts_ns)]
         return earned
 
     def _charged(self, asset: Traded, kind: int) -> float:
@@ -233,8 +248,8 @@ class Portfolio:
         return self._cost(account, ts_ns, changes)
 
     def _cost(self, account: AccountSettings, ts_ns: I64, changes: I64) -> float:
-        """At the rates of its times."""
-        return 0.0 - float((changes * self._rates(account, ts_ns)).sum()) / account.units_per_one
+        """In units, at the rates of its times."""
+        return 0.0 - float(self._counted(account, ts_ns, changes).sum())
 
     @cached_property
     def _exposure(self) -> F64:
@@ -317,3 +332,9 @@ def _assets(core: CoreSettings, record: Record, bars: BarArray) -> Iterator[Trad
             account = next(each for each in core.accounts if each.currency == instrument.currency)
             executed = record.executed(index, made, account)
             yield Traded(instrument, account, made, executed)
+
+
+def _gained(asset: Traded) -> F64:
+    """Whole units since the beginning, after each bar."""
+    units: F64 = np.rint(asset.executed.equity * asset.account.units_per_one)
+    return units - asset.executed.balance_units

@@ -119,14 +119,13 @@ class Traded:
 
     @cached_property
     def metrics(self) -> Metrics:
-        fills = self.fills
         return metrics_of(
             self.bars.ts_close_ns,
             self.executed.equity,
             self.equity["exposure"].to_numpy(),
             self.trades,
             turnover=float(self.notionals.sum()),
-            fees=float(fills["fee"].sum()),
+            fees=float(self.executed.fills["fee"].sum()) / self.account.units_per_one,
             financing=self.financing,
             initial=self.initial,
         )
