@@ -83,10 +83,18 @@ def checked(raw: Mapping[str, Any], kind: type[S]) -> S:
     """Settings with an instrument and an account that go together. Raises ConfigError."""
     table = plain(raw)
     if problems := check(table, kind):
-        raise ConfigError(problems)
+        raise ConfigError([_of_balance(problem) for problem in problems])
     settings = msgspec.convert(table, kind)
     _check_account(settings.account, settings.instrument.currency)
     return settings
+
+
+def _of_balance(problem: Problem) -> Problem:
+    """Money as people write it, where the form would be a regular expression."""
+    if problem.path != "account.balance":
+        return problem
+    got = problem.text.rpartition("got ")[2]
+    return problem._replace(text=f'expected money above 0 as text, like "100000" or "2500.50", got {got}')
 
 
 def plain(raw: Mapping[str, Any]) -> dict[str, Any]:
