@@ -187,7 +187,8 @@ def test_a_date_at_the_close_means_the_session_that_ends_on_it(
         ({"columns": {}}, "which column of .* is the time"),
         ({"columns": {"ts": "Date"}}, r"no column 'Date'; it has ts, open, high"),
         ({"columns": {"ts": "ts", "close": "last"}}, "no column 'last'"),
-        ({"columns": {"ts": "ts", "close": "close", "colour": "x"}}, "bars have no 'colour'"),
+        ({"columns": {"ts": "ts", "close": "close", "colour": "x"}}, "bars have no 'colour'; they have ts, open,"),
+        ({"columns": {"tz": "ts"}}, "bars have no 'tz'; they have ts, open, high, low, close, volume"),
         ({"ts_format": "dd.mm.yyyy"}, "--ts-format"),
     ],
 )

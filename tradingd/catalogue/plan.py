@@ -101,9 +101,10 @@ def _layout(asked: Asked, path: Path, there: Sequence[str]) -> Layout:
         wanted = " or ".join(", ".join(_required(each).values()) for each in known)
         raise CatalogueError(f"{path} is not of the format {asked.format}: it has {_listed(there)}, and not {wanted}")
     layout = fitting[0]
+    roles = dict.fromkeys(["ts", *layout.columns])
     for role in asked.columns:
-        if role not in (*layout.columns, "ts"):
-            raise CatalogueError(f"--columns: {layout.kind} have no {role!r}; they have {', '.join(layout.columns)}")
+        if role not in roles:
+            raise CatalogueError(f"--columns: {layout.kind} have no {role!r}; they have {', '.join(roles)}")
     return replace(layout, columns={**layout.columns, **asked.columns})
 
 
