@@ -47,7 +47,11 @@ def test_what_is_no_result_is_one_line(results: tuple[Path, Path], run: Run, con
     b.write_text(content)
     ran = run("trade", "compare", a, b)
     assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1)
-    assert run("trade", "compare", a, b.with_name("none.json")).code == 3
+    missing = run("trade", "compare", a, "none.json")
+    assert (missing.code, missing.err) == (
+        2,
+        "error: none.json is no file; write it with `trade backtest ... --json > none.json`\n",
+    )
 
 
 def test_what_a_config_lists_is_told_by_the_names_that_set_takes(tmp_path: Path, run: Run) -> None:

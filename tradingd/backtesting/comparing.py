@@ -35,6 +35,8 @@ class Comparison(Struct):
 
 def read_result(path: Path) -> dict[str, Any]:
     """Raises BacktestError, OSError."""
+    if not path.is_file():
+        raise BacktestError(f"{path} is no file; write it with `trade backtest ... --json > {path}`")
     try:
         found = msgspec.json.decode(path.read_bytes())
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
