@@ -233,25 +233,25 @@ def _figures(m: "Metrics", currency: str) -> list[tuple[str, str, str, str]]:
         ("Sharpe", _number(m.sharpe)),
         ("Sortino", _number(m.sortino)),
         ("max drawdown", _percent(m.max_drawdown)),
-        ("longest drawdown", f"{_number(m.longest_drawdown_days)} days"),
+        ("longest drawdown", _number(m.longest_drawdown_days, "days")),
         ("Calmar", _number(m.calmar)),
-        ("final equity", f"{_number(m.final_equity)} {currency}"),
-        ("fees", f"{_number(m.fees)} {currency}"),
+        ("final equity", _number(m.final_equity, currency)),
+        ("fees", _number(m.fees, currency)),
     ]
     right = [
         ("trades", f"{m.closed_trades:,}" + (f" and {m.open_trades} open" if m.open_trades else "")),
         ("win rate", _percent(m.win_rate)),
         ("profit factor", _number(m.profit_factor)),
-        ("expectancy", f"{_number(m.expectancy)} {currency}"),
+        ("expectancy", _number(m.expectancy, currency)),
         ("best trade", _percent(m.best_trade_return)),
         ("worst trade", _percent(m.worst_trade_return)),
         ("average bars held", _number(m.average_holding_bars)),
         ("average MAE, MFE", f"{_percent(m.average_mae)}, {_percent(m.average_mfe)}"),
         ("time in market", _percent(m.time_in_market)),
-        ("turnover per year", f"{_number(m.turnover_per_year)} x equity"),
+        ("turnover per year", _number(m.turnover_per_year, "x equity")),
     ]
     rows = [(*a, *b) for a, b in zip(_toned(left, m), right, strict=True)]
-    return rows + [("financing", f"{_number(m.financing)} {currency}", "", "")] * (m.financing != 0.0)
+    return rows + [("financing", _number(m.financing, currency), "", "")] * (m.financing != 0.0)
 
 
 def _toned(rows: list[tuple[str, str]], m: "Metrics") -> list[tuple[str, str]]:
@@ -263,5 +263,5 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.2%}"
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.2f}"
+def _number(value: float | None, unit: str = "") -> str:
+    return "-" if value is None else f"{value:,.2f} {unit}".rstrip()

@@ -35,6 +35,12 @@ def test_a_summary(bars: Path, run: Run) -> None:
         assert part in ran.out
 
 
+def test_what_is_not_defined_has_no_unit(bars: Path, run: Run) -> None:
+    ran = run("trade", "backtest", "-s", "sma_cross", "-d", bars, "--set", "strategy.slow=4000")
+    shown = {line.split("  ")[-1].strip() for line in ran.out.splitlines() if "expectancy" in line}
+    assert (ran.code, shown) == (1, {"-"})
+
+
 def test_an_object_and_the_trades_in_a_file(bars: Path, run: Run, tmp_path: Path) -> None:
     ran = run("trade", "backtest", "-s", "sma_cross", "-d", bars, "--json", "--trades", tmp_path / "trades.parquet")
     found = json.loads(ran.out)
