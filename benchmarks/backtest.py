@@ -78,7 +78,7 @@ def market(rows: int) -> pl.DataFrame:
 
 
 def rate(name: str, rows: int, seconds: float) -> None:
-    print(f"{name}: {seconds * 1e3:.1f} ms, {rows / seconds / 1e6:.1f} M bars/s")
+    print(f"{name}: {seconds * 1e3:.1f} ms, {rows / seconds / 1e6:.2f} M bars/s")
 
 
 def parts(settings: BacktestSettings, bars: Bars) -> None:
@@ -89,8 +89,8 @@ def parts(settings: BacktestSettings, bars: Bars) -> None:
     rate("both: signals, fees, equity, round trips", rows, median_s(lambda: execute(settings, bars, Path()), REPEATS))
 
 
-def by_core(settings: BacktestSettings, bars: Bars, folder: Path) -> None:
-    """The event engine, without a journal and with one."""
+def by_core(settings: BacktestSettings, bars: Bars, folder: Path, processors: set[int]) -> None:
+    """The event engine, without a journal and with one, which has a thread of its own."""
     library = {settings.kind: load_strategy(settings.kind, folder)}
     off_s = median_s(lambda: execute_by_core(settings, bars, library), EVENT_REPEATS)
     rate("the event engine", len(bars), off_s)
@@ -101,8 +101,15 @@ def by_core(settings: BacktestSettings, bars: Bars, folder: Path) -> None:
     print(f"so an order takes {(off_s - calm_s) / more * 1e6:.0f} us")
     facts_alone(settings, bars, library)
     journals = (folder / f"journal{n}" for n in itertools.count())
-    kept_s = median_s(lambda: execute_by_core(settings, bars, library, next(journals)), EVENT_REPEATS)
-    rate("the event engine, which keeps a journal", len(bars), kept_s)
+
+    def keep() -> None:
+        execute_by_core(settings, bars, library, next(journals))
+
+    rate("the event engine, which keeps a journal", len(bars), median_s(keep, EVENT_REPEATS))
+    pinned = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, processors)
+    rate(f"the same on {len(processors)} processors", len(bars), median_s(keep, EVENT_REPEATS))
+    os.sched_setaffinity(0, pinned)
 
 
 def facts_alone(settings: BacktestSettings, bars: Bars, library: Library) -> None:
@@ -179,7 +186,8 @@ def peer(command: list[str], rows: int) -> None:
 
 def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else BARS
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    processors = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(processors)})
     frame, settings = market(rows), settings_of(SETTINGS)
     print(f"{machine()}, one of them; {rows:,} bars")
     peer(sys.argv[2:], rows)
@@ -187,7 +195,7 @@ def main() -> None:
     peer(sys.argv[2:], rows)
     whole(frame)
     with tempfile.TemporaryDirectory() as folder:
-        by_core(settings, Bars.of(frame), Path(folder))
+        by_core(settings, Bars.of(frame), Path(folder), processors)
         cold(frame, Path(folder))
 
 
