@@ -104,10 +104,12 @@ class Portfolio:
         rates = self._rates(asset.account, closes_ns)
         equity = self.initial + self._counted(asset.account, closes_ns, _gained(asset)) / self._units
         value = asset.equity["position"].to_numpy() * asset.bars.close * asset.instrument.multiplier * rates
+        with np.errstate(divide="ignore", invalid="ignore"):  # of no equity
+            exposure = np.where(value == 0.0, 0.0, value / equity)
         return metrics_of(
             closes_ns,
             equity,
-            value / equity,
+            exposure,
             self.trades_of(asset),
             turnover=float((asset.notionals * self.rates_of_fills(asset)).sum()),
             fees=self._fees(asset) / self._units,
