@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tradingd.backtesting.result import Result
 
 
+BALANCE = "100000"
+
+
 class Engine(Enum):
     KERNEL = "kernel"
     EVENT = "event"
@@ -70,14 +73,19 @@ def backtest(
     if config:
         own = {"balance": balance, "engine": engine, "funding": funding, "compare_engines": compare_engines}
         _refuse_with_config(strategy=strategy, data=data, **own)
-        _of_config(config, overrides, journal, trades, report, as_json)
+        from tradingd.backtesting.portfolio import backtest_config
+
+        _tell(backtest_config(config, overrides or [], journal), trades, report, as_json)
         return
     if not strategy or not data:
         raise frame.UsageError("give --strategy and --data, or --config: `trade backtest -h` has an example")
     if len(data) > 1:
         kernel = engine if engine is Engine.KERNEL else None
         _refuse_with_several(funding=funding, engine=kernel, compare_engines=compare_engines)
-        _of_several(strategy, data, balance or "100000", overrides, journal, trades, report, as_json)
+        from tradingd.backtesting.several import backtest_several
+
+        made = backtest_several(strategy, data, balance=balance or BALANCE, sets=overrides or [], journal=journal)
+        _tell(made, trades, report, as_json)
         return
     from tradingd.backtesting.run import backtest as tested
 
@@ -85,7 +93,7 @@ def backtest(
     result = tested(
         strategy,
         data[0],
-        balance=balance or "100000",
+        balance=balance or BALANCE,
         sets=overrides or [],
         engine=by.value,
         journal=journal,
@@ -118,35 +126,6 @@ def _refuse_with_several(**given: object) -> None:
     for name, why in _WITH_SEVERAL.items():
         if given[name]:
             raise frame.UsageError(f"--{name.replace('_', '-')} does not go with several files: {why}")
-
-
-def _of_config(
-    config: Path,
-    overrides: list[str] | None,
-    journal: Path | None,
-    trades: Path | None,
-    report: Path | None,
-    as_json: bool,
-) -> None:
-    from tradingd.backtesting.portfolio import backtest_config
-
-    _tell(backtest_config(config, overrides or [], journal), trades, report, as_json)
-
-
-def _of_several(
-    strategy: str,
-    data: list[Path],
-    balance: str,
-    overrides: list[str] | None,
-    journal: Path | None,
-    trades: Path | None,
-    report: Path | None,
-    as_json: bool,
-) -> None:
-    from tradingd.backtesting.several import backtest_several
-
-    made = backtest_several(strategy, data, balance=balance, sets=overrides or [], journal=journal)
-    _tell(made, trades, report, as_json)
 
 
 def _tell(portfolio: "Portfolio", trades: Path | None, report: Path | None, as_json: bool) -> None:

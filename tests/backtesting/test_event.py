@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import assume, example, given, settings
@@ -34,7 +33,6 @@ from .test_engine import World, world_of
 
 FRAGILE = """
 from tradingd.strategies.contract import compiled
-import msgspec
 import numpy as np
 @compiled(state=lambda p: {"bars": 0})
 def fragile(state, bar, params, out):
@@ -150,7 +148,7 @@ def test_a_step_that_fails_ends_the_run(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "mine.py").write_text(FRAGILE)
     setting, bars, library = waved()
     broken = library | {"sma_cross": load_strategy("mine.py:fragile", tmp_path)}
-    setting = msgspec.structs.replace(setting, strategy={})
+    setting = structs.replace(setting, strategy={})
     with pytest.raises(BacktestError, match="UTC: unlawful wish: strategy backtest: a step that failed"):
         execute_by_core(setting, bars, broken, tmp_path / "journal")
     assert "zero-size array" in str(heard[0].exc_value)

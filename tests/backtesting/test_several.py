@@ -151,5 +151,6 @@ def test_a_file_twice_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_list_given_to_backtest_is_told_where_it_goes() -> None:
+    data: Any = ["a.parquet", "b.parquet"]
     with pytest.raises(BacktestError, match=r"data is a list; .*backtest_several"):
-        backtest("sma_cross", ["a.parquet", "b.parquet"])  # type: ignore[arg-type]
+        backtest("sma_cross", data)

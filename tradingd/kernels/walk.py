@@ -92,7 +92,7 @@ def _walk(state: Records, columns: Records, params: Records, out: Records) -> No
     """Bars and wishes are copies here: what a step does not look at costs nothing, and what it does not change is not
     compared."""
     bar, own = local_copy(columns.bar), local_copy(out)
-    columns.failed = 1  # as above
+    columns.failed = 1  # until the walk has come to its end
     for i in range(columns.next, columns.stop):
         columns.next = i + 1
         read_bar(columns, i, bar)

@@ -15,7 +15,7 @@ from tradingd.backtesting.report.figures import groups, span, tiles
 from tradingd.backtesting.report.markup import Html, joined, script_data, tag
 from tradingd.backtesting.report.origin import origin, settings_text
 from tradingd.backtesting.report.sampling import NS
-from tradingd.backtesting.report.series import Series, bar_seconds, chart_data, daily_of, has_protection
+from tradingd.backtesting.report.series import Series, chart_data, daily_of, finest_s, has_protection
 from tradingd.backtesting.report.tables import costs, drawdowns, gross_and_net, instruments, market, months, notices
 from tradingd.backtesting.report.told import Kind, Told, of_portfolio, of_result
 from tradingd.backtesting.result import Result
@@ -66,15 +66,14 @@ def _file(name: str) -> str:
 
 
 def _period(told: Told) -> str:
-    finest = min((part.asset.bars for part in told.parts), key=bar_seconds)
-    unit = "D" if bar_seconds(finest) * NS >= DAY_NS else "m"
+    unit = "D" if finest_s(told) * NS >= DAY_NS else "m"
     opened = min(int(part.asset.bars.ts_open_ns[0]) for part in told.parts)
     first, last = (
         str(np.datetime64(ns, "ns").astype(f"datetime64[{unit}]")).replace("T", " ")
         for ns in (opened, int(told.ts_ns[-1]) - (unit == "D"))
     )
     count = sum(len(part.asset.bars) for part in told.parts)
-    bars_text = f"{count:,} {'bar' if count == 1 else 'bars'} of {span(bar_seconds(finest))}"
+    bars_text = f"{count:,} {'bar' if count == 1 else 'bars'} of {span(finest_s(told))}"
     return f"{first} to {last} UTC; {bars_text}; {told.account.balance} {told.currency}"
 
 

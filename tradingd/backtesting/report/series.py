@@ -42,10 +42,10 @@ Series = dict[str, Any]
 
 
 def chart_data(told: Told) -> Series:
-    """`bar_s` of the finest bars, by which times are written."""
+    """Times are written by `bar_s`."""
     most = CANDLES_MAX if len(told.parts) == 1 else max(CANDLES_OF_ALL_MAX // len(told.parts), CANDLES_OF_ONE_MIN)
     return {
-        "bar_s": min(bar_seconds(part.asset.bars) for part in told.parts),
+        "bar_s": finest_s(told),
         "money_decimals": money_decimals(told.initial),
         "currency": told.currency,
         "assets": [charted(part, most) for part in told.parts],
@@ -94,6 +94,11 @@ def bar_seconds(bars: Bars) -> float:
     if len(bars) == 1:
         return float(bars.ts_close_ns[0] - bars.ts_open_ns[0]) / NS
     return float(np.median(np.diff(bars.ts_open_ns))) / NS
+
+
+def finest_s(told: Told) -> float:
+    """Of the shortest bars."""
+    return min(bar_seconds(part.asset.bars) for part in told.parts)
 
 
 def curve(told: Told) -> Series:

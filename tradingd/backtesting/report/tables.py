@@ -10,7 +10,7 @@ from tradingd.backtesting.metrics import monthly_returns, relative_to
 from tradingd.backtesting.report.figures import UNDEFINED, Form, forms, shown
 from tradingd.backtesting.report.markup import Html, table, tag
 from tradingd.backtesting.report.sampling import NS
-from tradingd.backtesting.report.series import bar_seconds, daily_of, daily_of_holding
+from tradingd.backtesting.report.series import daily_of, daily_of_holding, finest_s
 from tradingd.backtesting.report.told import Part, Told
 from tradingd.backtesting.result import REASONS
 
@@ -56,10 +56,6 @@ def drawdowns(told: Told) -> Html:
     rows = [_drawdown(row, finest_s(told)) for row in deepest.iter_rows()]
     head = ("Peak", "Valley", "Recovery", "Depth", "Days to recovery")
     return table("The deepest drawdowns", head, rows)
-
-
-def finest_s(told: Told) -> float:
-    return min(bar_seconds(part.asset.bars) for part in told.parts)
 
 
 def _drawdown(row: tuple[int, int, int | None, float, float], bar_s: float) -> tuple[str, ...]:
